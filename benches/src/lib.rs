@@ -1,0 +1,1 @@
+//! Swathe's benches.

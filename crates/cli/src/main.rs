@@ -1,0 +1,2 @@
+//! The `swathe` command.
+fn main() {}

@@ -1,0 +1,109 @@
+//! What lies past the raster's edge, in scipy.ndimage's words.
+
+use crate::error::{Error, Result};
+use crate::sample::Scalar;
+
+/// The rule that invents pixels past the raster's edge. Resolved by the engine, never by a kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Boundary {
+    /// `d c b a | a b c d | d c b a`: the edge pixel is repeated. The default.
+    Reflect,
+    /// `d c b | a b c d | c b a`: the edge pixel is not repeated.
+    Mirror,
+    /// `a a a | a b c d | d d d`.
+    Nearest,
+    /// `b c d | a b c d | a b c`.
+    Wrap,
+    /// `v v v | a b c d | v v v`.
+    Constant(Scalar),
+}
+
+impl Boundary {
+    /// The index inside `0..length` that stands for any index, or `None` where the constant does.
+    ///
+    /// `length` is at least 1; an index may lie any number of lengths outside.
+    pub fn resolve(self, index: i64, length: usize) -> Option<usize> {
+        let n = length as i64;
+        if (0..n).contains(&index) {
+            return Some(index as usize);
+        }
+        let inside = match self {
+            Boundary::Reflect => {
+                let m = index.rem_euclid(2 * n);
+                if m < n { m } else { 2 * n - 1 - m }
+            }
+            Boundary::Mirror if n == 1 => 0,
+            Boundary::Mirror => {
+                let period = 2 * n - 2;
+                let m = index.rem_euclid(period);
+                if m < n { m } else { period - m }
+            }
+            Boundary::Nearest => index.clamp(0, n - 1),
+            Boundary::Wrap => index.rem_euclid(n),
+            Boundary::Constant(_) => return None,
+        };
+        Some(inside as usize)
+    }
+
+    /// Reads `reflect`, `mirror`, `nearest`, `wrap`, `constant` (0) or `constant=V`.
+    ///
+    /// # Errors
+    /// Usage, if it is none of these.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "reflect" => Ok(Boundary::Reflect),
+            "mirror" => Ok(Boundary::Mirror),
+            "nearest" => Ok(Boundary::Nearest),
+            "wrap" => Ok(Boundary::Wrap),
+            "constant" => Ok(Boundary::Constant(Scalar::Integer(0))),
+            _ => match text.strip_prefix("constant=") {
+                Some(value) => Ok(Boundary::Constant(Scalar::parse(value)?)),
+                None => Err(Error::usage(format!(
+                    "`{text}` is not a boundary; the boundaries are reflect, mirror, nearest, wrap, constant=V"
+                ))),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Boundary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Boundary::Reflect => f.write_str("reflect"),
+            Boundary::Mirror => f.write_str("mirror"),
+            Boundary::Nearest => f.write_str("nearest"),
+            Boundary::Wrap => f.write_str("wrap"),
+            Boundary::Constant(value) => write!(f, "constant={value}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values from numpy.pad and cv2.copyMakeBorder, OPERATORS.md A0.2.
+    #[test]
+    fn index_maps_agree_with_scipy() {
+        let at = |boundary: Boundary, length| {
+            (-10..-7).map(|i| boundary.resolve(i, length).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(at(Boundary::Reflect, 3), [2, 2, 1]);
+        assert_eq!(at(Boundary::Mirror, 3), [2, 1, 0]);
+        assert_eq!(at(Boundary::Wrap, 3), [2, 0, 1]);
+        assert_eq!(at(Boundary::Nearest, 3), [0, 0, 0]);
+        for boundary in [Boundary::Reflect, Boundary::Mirror, Boundary::Wrap, Boundary::Nearest] {
+            assert_eq!(at(boundary, 1), [0, 0, 0]);
+        }
+        assert_eq!(Boundary::Constant(Scalar::Integer(7)).resolve(-1, 3), None);
+        assert_eq!(Boundary::Reflect.resolve(2, 3), Some(2));
+    }
+
+    #[test]
+    fn words_read_back() {
+        for text in ["reflect", "mirror", "nearest", "wrap", "constant=-3", "constant=nan"] {
+            assert_eq!(Boundary::parse(text).unwrap().to_string(), text);
+        }
+        assert!(Boundary::parse("symmetric").is_err());
+    }
+}

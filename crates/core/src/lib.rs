@@ -1,0 +1,34 @@
+//! The vocabulary of Swathe: sample types, windows, tiles, boundaries, nodata, georeferencing, errors, and the
+//! traits [`Source`], [`Operator`] and [`Sink`].
+//!
+//! Knows nothing about files, threads, the clock or the environment.
+
+#[macro_use]
+mod sample;
+
+mod boundary;
+mod error;
+mod geometry;
+mod georeferencing;
+mod nodata;
+mod operator;
+mod parameters;
+mod raster;
+mod scratch;
+mod sink;
+mod source;
+mod tile;
+
+pub use boundary::Boundary;
+pub use error::{Error, ErrorKind, Result};
+pub use geometry::{Halo, Size, Window};
+pub use georeferencing::{ControlPoint, GeoKeys, GeoTransform, Georeferencing};
+pub use nodata::{NodataPolicy, Validity, fill_value};
+pub use operator::{Bind, Documentation, Edge, Group, Operator, OperatorSpec};
+pub use parameters::{Parameter, ParameterKind, Parameters, Value};
+pub use raster::{Colour, ForeignTag, Metadata, MetadataItem, RasterInfo, Resolution};
+pub use sample::{Sample, SampleType, Scalar};
+pub use scratch::{Frame, Scratch, ScratchSize};
+pub use sink::{Destination, Sink};
+pub use source::Source;
+pub use tile::{TileBuffer, TileKind, TileMut, TileView};

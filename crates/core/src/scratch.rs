@@ -1,0 +1,114 @@
+//! Working memory of one worker: taken once, handed out in pieces for one tile at a time.
+
+/// Memory that a worker keeps for the whole run.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    storage: Vec<u64>,
+}
+
+impl Scratch {
+    /// Memory for `bytes` bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Scratch { storage: vec![0; bytes.div_ceil(size_of::<u64>())] }
+    }
+
+    /// Makes sure that `bytes` bytes are there; a run that was planned right never grows here.
+    pub fn reserve(&mut self, bytes: usize) {
+        let words = bytes.div_ceil(size_of::<u64>());
+        if self.storage.len() < words {
+            self.storage.resize(words, 0);
+        }
+    }
+
+    /// All of the memory, to be handed out in pieces.
+    pub fn frame(&mut self) -> Frame<'_> {
+        Frame { rest: &mut self.storage }
+    }
+}
+
+/// What is left of a [`Scratch`] while its pieces are in use.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    rest: &'a mut [u64],
+}
+
+impl<'a> Frame<'a> {
+    /// The next `length` elements. Their content is whatever was there before.
+    ///
+    /// # Panics
+    /// If more is taken than was declared: the operator's account is wrong.
+    pub fn take<T: bytemuck::Pod>(&mut self, length: usize) -> &'a mut [T] {
+        let words = words::<T>(length);
+        assert!(words <= self.rest.len(), "scratch: {words} words wanted, {} declared", self.rest.len());
+        let (piece, rest) = std::mem::take(&mut self.rest).split_at_mut(words);
+        self.rest = rest;
+        &mut bytemuck::cast_slice_mut(piece)[..length]
+    }
+
+    /// The next `length` elements, all zero.
+    ///
+    /// # Panics
+    /// If more is taken than was declared.
+    pub fn take_zeroed<T: bytemuck::Pod>(&mut self, length: usize) -> &'a mut [T] {
+        let piece = self.take(length);
+        piece.fill(T::zeroed());
+        piece
+    }
+
+    /// What is left, for a part of the work that ends before the next piece is taken.
+    pub fn inner(&mut self) -> Frame<'_> {
+        Frame { rest: self.rest }
+    }
+}
+
+/// Adds up what will be taken from a [`Scratch`], rounded as it rounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScratchSize {
+    words: usize,
+}
+
+impl ScratchSize {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        ScratchSize::default()
+    }
+
+    /// With room for `length` elements of `T` more.
+    pub fn with<T>(self, length: usize) -> Self {
+        ScratchSize { words: self.words.saturating_add(words::<T>(length)) }
+    }
+
+    /// The sum in bytes.
+    pub fn bytes(self) -> usize {
+        self.words.saturating_mul(size_of::<u64>())
+    }
+}
+
+/// Words for `length` elements, whole cache lines, so that two pieces never share one.
+const fn words<T>(length: usize) -> usize {
+    length.saturating_mul(size_of::<T>()).div_ceil(64).saturating_mul(64 / size_of::<u64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_declared_can_be_taken() {
+        let size = ScratchSize::new().with::<f32>(3).with::<u8>(65).with::<f64>(8);
+        assert_eq!(size.bytes(), 64 + 128 + 64);
+        let mut scratch = Scratch::with_capacity(size.bytes());
+        let mut frame = scratch.frame();
+        let floats = frame.take::<f32>(3);
+        frame.inner().take::<u8>(65).fill(9);
+        assert_eq!(frame.take_zeroed::<u8>(65), [0; 65]);
+        floats.fill(1.0);
+        assert_eq!(frame.take::<f64>(8).len(), 8);
+    }
+
+    #[test]
+    #[should_panic(expected = "scratch")]
+    fn more_than_declared_is_a_bug() {
+        Scratch::with_capacity(64).frame().take::<u8>(65);
+    }
+}

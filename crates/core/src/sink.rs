@@ -1,0 +1,71 @@
+//! Where pixels go.
+
+use crate::error::Result;
+use crate::geometry::Size;
+use crate::scratch::Frame;
+use crate::tile::TileView;
+
+/// An output that is thought out and not begun: what plans ask.
+pub trait Destination: Send {
+    /// What to call it in messages: the file's name as the user gave it.
+    fn name(&self) -> &str;
+
+    /// Size of the blocks that the file will store.
+    fn block(&self) -> Size;
+
+    /// Whether tiles must be whole blocks (compressed outputs) or may have any shape.
+    fn whole_blocks(&self) -> bool;
+
+    /// Whether every tile must be as wide as the raster (formats that are written from top to bottom).
+    fn full_width(&self) -> bool {
+        false
+    }
+
+    /// The largest the file can become, in bytes; exact where it is not compressed.
+    fn file_bytes(&self) -> u64;
+
+    /// Bytes free where the file, and anything it needs on the way, will lie; `None` where it cannot be told.
+    fn free_bytes(&self) -> Option<u64>;
+
+    /// Bytes that the sink holds for the whole run: tables of blocks, pages being written.
+    fn resident_bytes(&self, workers: usize) -> usize;
+
+    /// Bytes of scratch that one worker takes to write a tile of this size.
+    fn scratch_bytes(&self, tile: Size) -> usize;
+
+    /// Bytes of mapped pages, page tables included, that one worker holds while it writes a tile of this size.
+    fn mapped_bytes(&self, tile: Size) -> usize;
+
+    /// How pixels are written, for the plan's words: `pwrite`, `mmap`, and the codec where there is one.
+    fn method(&self) -> String;
+
+    /// Reserves the space and begins the file under a temporary name.
+    ///
+    /// # Errors
+    /// Limit, where the disk is too small; Io, where the folder cannot be written.
+    fn create(self: Box<Self>) -> Result<Box<dyn Sink>>;
+}
+
+/// An output being written, by several workers at once.
+///
+/// Dropped without [`Sink::finish`], it leaves nothing behind.
+pub trait Sink: Send + Sync {
+    /// Writes a tile. `sequence` counts tiles in the order in which they were handed out, from 0; sinks that
+    /// append wait until their turn comes, which it does because every earlier tile is held by a worker.
+    ///
+    /// # Errors
+    /// Limit, where the disk filled up in spite of the reservation; Io, where it cannot be written.
+    fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()>;
+
+    /// Wakes every worker that waits for its turn; later writes fail. Called when a run stops early.
+    fn cancel(&self);
+
+    /// Bytes written to storage so far.
+    fn stored_bytes_written(&self) -> u64;
+
+    /// Completes the file, flushes it where `flush` says so, and gives it its name; returns its size in bytes.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn finish(self: Box<Self>, flush: bool) -> Result<u64>;
+}

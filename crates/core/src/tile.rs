@@ -1,0 +1,420 @@
+//! Tiles: pixels of a window in memory, as owned buffers and as borrowed views with strides.
+//!
+//! Layout: band after band, row after row, samples in native byte order; optionally one mask of a byte per pixel
+//! (0 = no data, anything else = data) that holds for all bands.
+
+use ndarray::{ArrayView3, ShapeBuilder};
+
+use crate::geometry::Window;
+use crate::sample::{Sample, SampleType};
+
+/// What a tile holds besides its window: how many bands, of which type, with a mask or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TileKind {
+    /// Number of bands.
+    pub bands: usize,
+    /// Type of every sample.
+    pub sample_type: SampleType,
+    /// Whether a mask goes with the pixels.
+    pub mask: bool,
+}
+
+impl TileKind {
+    /// Bytes that a buffer for `window` takes.
+    pub const fn bytes(self, window: Window) -> usize {
+        let pixels = window.size().pixels();
+        let mask = if self.mask { pixels } else { 0 };
+        pixels
+            .saturating_mul(self.bands)
+            .saturating_mul(self.sample_type.size())
+            .saturating_add(mask)
+            .saturating_add(2 * size_of::<u64>())
+    }
+}
+
+/// An owned, reusable tile. Its memory grows to the largest window it has held and stays.
+#[derive(Debug)]
+pub struct TileBuffer {
+    storage: Vec<u64>,
+    window: Window,
+    kind: TileKind,
+}
+
+impl TileBuffer {
+    /// A buffer that holds nothing yet, with memory for `bytes` bytes taken (not touched).
+    pub fn with_capacity(bytes: usize) -> Self {
+        TileBuffer {
+            storage: Vec::with_capacity(bytes.div_ceil(size_of::<u64>())),
+            window: Window::new(0, 0, 0, 0),
+            kind: TileKind { bands: 1, sample_type: SampleType::U8, mask: false },
+        }
+    }
+
+    /// A buffer of zeros for `window`.
+    pub fn new(window: Window, kind: TileKind) -> Self {
+        let mut buffer = TileBuffer::with_capacity(kind.bytes(window));
+        buffer.reset(window, kind);
+        buffer
+    }
+
+    /// Gives the buffer another window and kind. What the pixels are afterwards is not defined.
+    pub fn reset(&mut self, window: Window, kind: TileKind) {
+        let words = kind.bytes(window).div_ceil(size_of::<u64>());
+        if self.storage.len() < words {
+            self.storage.resize(words, 0);
+        }
+        self.window = window;
+        self.kind = kind;
+    }
+
+    /// The window that the buffer stands for.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// What the buffer holds.
+    pub fn kind(&self) -> TileKind {
+        self.kind
+    }
+
+    fn band_bytes(&self) -> usize {
+        self.window.size().pixels() * self.kind.sample_type.size()
+    }
+
+    /// The pixels to read.
+    pub fn view(&self) -> TileView<'_> {
+        let (row_stride, band_stride) = (self.window.width * self.kind.sample_type.size(), self.band_bytes());
+        let bytes: &[u8] = bytemuck::cast_slice(&self.storage);
+        let (data, rest) = bytes.split_at(band_stride * self.kind.bands);
+        let mask = self.kind.mask.then(|| &rest[..self.window.size().pixels()]);
+        TileView {
+            window: self.window,
+            kind: self.kind,
+            row_stride,
+            band_stride,
+            data,
+            mask,
+            mask_stride: self.window.width,
+        }
+    }
+
+    /// The pixels to write.
+    pub fn view_mut(&mut self) -> TileMut<'_> {
+        let (window, kind) = (self.window, self.kind);
+        let (row_stride, band_stride) = (window.width * kind.sample_type.size(), self.band_bytes());
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.storage);
+        let (data, rest) = bytes.split_at_mut(band_stride * kind.bands);
+        let mask = if kind.mask { Some(&mut rest[..window.size().pixels()]) } else { None };
+        TileMut { window, kind, row_stride, band_stride, data, mask, mask_stride: window.width }
+    }
+}
+
+/// A borrowed tile to read: `bands` planes of `window.height` rows, with strides in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct TileView<'a> {
+    window: Window,
+    kind: TileKind,
+    row_stride: usize,
+    band_stride: usize,
+    data: &'a [u8],
+    mask: Option<&'a [u8]>,
+    mask_stride: usize,
+}
+
+impl<'a> TileView<'a> {
+    /// A view of one or more bands that lie in `data` with the given strides in bytes, no mask.
+    ///
+    /// Returns `None` where `data` is not aligned for the type or too short for the shape, so that a mapped
+    /// file can be offered as it is and copied where it cannot.
+    pub fn from_bytes(
+        window: Window,
+        bands: usize,
+        sample_type: SampleType,
+        data: &'a [u8],
+        row_stride: usize,
+        band_stride: usize,
+    ) -> Option<Self> {
+        let size = sample_type.size();
+        let row_bytes = window.width.checked_mul(size)?;
+        let last = (bands.checked_sub(1)?)
+            .checked_mul(band_stride)?
+            .checked_add(window.height.checked_sub(1)?.checked_mul(row_stride)?)?
+            .checked_add(row_bytes)?;
+        let aligned = (data.as_ptr() as usize).is_multiple_of(size)
+            && row_stride.is_multiple_of(size)
+            && band_stride.is_multiple_of(size);
+        let kind = TileKind { bands, sample_type, mask: false };
+        (aligned && last <= data.len() && row_stride >= row_bytes).then_some(TileView {
+            window,
+            kind,
+            row_stride,
+            band_stride,
+            data,
+            mask: None,
+            mask_stride: 0,
+        })
+    }
+
+    /// The window that the view stands for, in pixels of its raster.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// What the view holds.
+    pub fn kind(&self) -> TileKind {
+        self.kind
+    }
+
+    /// Number of bands.
+    pub fn bands(&self) -> usize {
+        self.kind.bands
+    }
+
+    /// The type of its samples.
+    pub fn sample_type(&self) -> SampleType {
+        self.kind.sample_type
+    }
+
+    /// Row `y`, counted from the view's top, of `band`; `window.width` samples long.
+    ///
+    /// # Panics
+    /// If `T` is not the view's sample type, or `band` or `y` is out of range: the binding went wrong.
+    #[inline]
+    pub fn row<T: Sample>(&self, band: usize, y: usize) -> &'a [T] {
+        assert_eq!(T::TYPE, self.kind.sample_type, "tile bound to the wrong type");
+        bytemuck::cast_slice(self.row_bytes(band, y))
+    }
+
+    /// The bytes of row `y` of `band`, native order.
+    #[inline]
+    pub fn row_bytes(&self, band: usize, y: usize) -> &'a [u8] {
+        assert!(
+            band < self.kind.bands && y < self.window.height,
+            "row {y} of band {band} is outside the tile"
+        );
+        &self.data[band * self.band_stride + y * self.row_stride..]
+            [..self.window.width * self.kind.sample_type.size()]
+    }
+
+    /// Row `y` of the mask, where there is one: 0 = no data.
+    #[inline]
+    pub fn mask_row(&self, y: usize) -> Option<&'a [u8]> {
+        self.mask.map(|mask| &mask[y * self.mask_stride..][..self.window.width])
+    }
+
+    /// The part of the view that `window` covers, in the same pixel coordinates.
+    ///
+    /// # Panics
+    /// If `window` is empty or reaches outside the view.
+    pub fn crop(&self, window: Window) -> TileView<'a> {
+        assert!(self.window.contains(window) && !window.is_empty(), "{window} is outside {}", self.window);
+        let (dx, dy) = ((window.x - self.window.x) as usize, (window.y - self.window.y) as usize);
+        TileView {
+            window,
+            data: &self.data[dy * self.row_stride + dx * self.kind.sample_type.size()..],
+            mask: self.mask.map(|mask| &mask[dy * self.mask_stride + dx..]),
+            ..*self
+        }
+    }
+
+    /// The pixels as an ndarray of shape (bands, height, width).
+    pub fn array<T: Sample>(&self) -> ArrayView3<'a, T> {
+        assert_eq!(T::TYPE, self.kind.sample_type, "tile bound to the wrong type");
+        let size = size_of::<T>();
+        let samples: &[T] = bytemuck::cast_slice(&self.data[..self.data.len() / size * size]);
+        let shape = (self.kind.bands, self.window.height, self.window.width);
+        let strides = (self.band_stride / size, self.row_stride / size, 1);
+        // The constructors guarantee that the last sample of this shape lies inside `data`.
+        ArrayView3::from_shape(shape.strides(strides), samples).expect("strides checked at construction")
+    }
+}
+
+/// A borrowed tile to fill, with strides in bytes.
+#[derive(Debug)]
+pub struct TileMut<'a> {
+    window: Window,
+    kind: TileKind,
+    row_stride: usize,
+    band_stride: usize,
+    data: &'a mut [u8],
+    mask: Option<&'a mut [u8]>,
+    mask_stride: usize,
+}
+
+impl TileMut<'_> {
+    /// The window that the tile stands for.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// What the tile holds.
+    pub fn kind(&self) -> TileKind {
+        self.kind
+    }
+
+    /// Number of bands.
+    pub fn bands(&self) -> usize {
+        self.kind.bands
+    }
+
+    /// The type of its samples.
+    pub fn sample_type(&self) -> SampleType {
+        self.kind.sample_type
+    }
+
+    /// Row `y`, counted from the tile's top, of `band`.
+    ///
+    /// # Panics
+    /// If `T` is not the tile's sample type, or `band` or `y` is out of range: the binding went wrong.
+    #[inline]
+    pub fn row_mut<T: Sample>(&mut self, band: usize, y: usize) -> &mut [T] {
+        assert_eq!(T::TYPE, self.kind.sample_type, "tile bound to the wrong type");
+        bytemuck::cast_slice_mut(self.row_bytes_mut(band, y))
+    }
+
+    /// The bytes of row `y` of `band`, native order.
+    #[inline]
+    pub fn row_bytes_mut(&mut self, band: usize, y: usize) -> &mut [u8] {
+        assert!(
+            band < self.kind.bands && y < self.window.height,
+            "row {y} of band {band} is outside the tile"
+        );
+        let length = self.window.width * self.kind.sample_type.size();
+        &mut self.data[band * self.band_stride + y * self.row_stride..][..length]
+    }
+
+    /// Row `y` of the mask, where there is one: 0 = no data.
+    #[inline]
+    pub fn mask_row_mut(&mut self, y: usize) -> Option<&mut [u8]> {
+        let width = self.window.width;
+        self.mask.as_deref_mut().map(|mask| &mut mask[y * self.mask_stride..][..width])
+    }
+
+    /// The same tile, borrowed for less time.
+    pub fn reborrow(&mut self) -> TileMut<'_> {
+        TileMut {
+            window: self.window,
+            kind: self.kind,
+            row_stride: self.row_stride,
+            band_stride: self.band_stride,
+            data: self.data,
+            mask: self.mask.as_deref_mut(),
+            mask_stride: self.mask_stride,
+        }
+    }
+
+    /// The part of the tile that `part` covers, in the tile's own pixel coordinates, renamed to the window `name`
+    /// of the same size (a wrapped margin is filled from the other side of the raster).
+    ///
+    /// # Panics
+    /// If `part` is empty or outside the tile, or the sizes differ.
+    pub fn part(&mut self, part: Window, name: Window) -> TileMut<'_> {
+        assert!(self.window.contains(part) && !part.is_empty(), "{part} is outside {}", self.window);
+        assert_eq!(part.size(), name.size(), "a window is renamed, not resized");
+        let (dx, dy) = ((part.x - self.window.x) as usize, (part.y - self.window.y) as usize);
+        let mask_stride = self.mask_stride;
+        TileMut {
+            window: name,
+            kind: self.kind,
+            row_stride: self.row_stride,
+            band_stride: self.band_stride,
+            data: &mut self.data[dy * self.row_stride + dx * self.kind.sample_type.size()..],
+            mask: self.mask.as_deref_mut().map(|mask| &mut mask[dy * mask_stride + dx..]),
+            mask_stride,
+        }
+    }
+
+    /// Copies row `from` of every band, and of the mask, to row `to`.
+    pub fn copy_row(&mut self, from: usize, to: usize) {
+        let length = self.window.width * self.kind.sample_type.size();
+        for band in 0..self.kind.bands {
+            let start = band * self.band_stride + from * self.row_stride;
+            let target = band * self.band_stride + to * self.row_stride;
+            self.data.copy_within(start..start + length, target);
+        }
+        let (stride, width) = (self.mask_stride, self.window.width);
+        if let Some(mask) = self.mask.as_deref_mut() {
+            mask.copy_within(from * stride..from * stride + width, to * stride);
+        }
+    }
+
+    /// Copies every pixel, and the mask, from `source`, which has the same size and kind. A mask that only the
+    /// target has becomes all data.
+    ///
+    /// # Panics
+    /// If sizes, bands or types differ.
+    pub fn copy_from(&mut self, source: &TileView<'_>) {
+        assert_eq!(self.window.size(), source.window.size(), "tiles of different sizes");
+        assert_eq!(self.kind.bands, source.kind.bands, "tiles of different band counts");
+        assert_eq!(self.kind.sample_type, source.kind.sample_type, "tiles of different types");
+        for band in 0..self.kind.bands {
+            for y in 0..self.window.height {
+                self.row_bytes_mut(band, y).copy_from_slice(source.row_bytes(band, y));
+            }
+        }
+        for y in 0..self.window.height {
+            if let Some(row) = self.mask_row_mut(y) {
+                match source.mask_row(y) {
+                    Some(from) => row.copy_from_slice(from),
+                    None => row.fill(u8::MAX),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Size;
+
+    const KIND: TileKind = TileKind { bands: 2, sample_type: SampleType::I16, mask: true };
+
+    fn ramp() -> TileBuffer {
+        let mut buffer = TileBuffer::new(Window::new(10, 20, 4, 3), KIND);
+        let mut tile = buffer.view_mut();
+        for band in 0..2 {
+            for y in 0..3 {
+                for (x, value) in tile.row_mut::<i16>(band, y).iter_mut().enumerate() {
+                    *value = (100 * band + 10 * y + x) as i16;
+                }
+                tile.mask_row_mut(y).unwrap().fill(y as u8);
+            }
+        }
+        buffer
+    }
+
+    #[test]
+    fn parts_keep_their_coordinates() {
+        let buffer = ramp();
+        let crop = buffer.view().crop(Window::new(11, 21, 2, 2));
+        assert_eq!(crop.row::<i16>(1, 0), [111, 112]);
+        assert_eq!(crop.mask_row(1).unwrap(), [2, 2]);
+        let array = crop.array::<i16>();
+        assert_eq!(array.dim(), (2, 2, 2));
+        assert_eq!(array[[0, 1, 1]], 22);
+    }
+
+    #[test]
+    fn parts_are_filled_in_place() {
+        let mut buffer = ramp();
+        let mut tile = buffer.view_mut();
+        let mut part = tile.part(Window::new(12, 20, 2, 1), Window::new(0, 0, 2, 1));
+        assert_eq!(part.window(), Window::whole(Size::new(2, 1)));
+        part.row_mut::<i16>(1, 0).fill(-1);
+        tile.copy_row(0, 2);
+        assert_eq!(buffer.view().row::<i16>(1, 2), [100, 101, -1, -1]);
+        assert_eq!(buffer.view().mask_row(2).unwrap(), [0; 4]);
+    }
+
+    #[test]
+    fn short_or_crooked_bytes_are_refused() {
+        let words = [0_u32; 8];
+        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        let window = Window::new(0, 0, 4, 2);
+        assert!(TileView::from_bytes(window, 1, SampleType::F32, bytes, 16, 0).is_some());
+        assert!(TileView::from_bytes(window, 1, SampleType::F32, &bytes[1..], 16, 0).is_none());
+        assert!(TileView::from_bytes(window, 1, SampleType::F32, &bytes[4..], 16, 0).is_none());
+        assert!(TileView::from_bytes(window, 2, SampleType::F32, bytes, 16, 32).is_none());
+    }
+}

@@ -1,0 +1,1 @@
+//! Swathe's engine: pipeline to plan to run, within a memory budget.

@@ -1,0 +1,1 @@
+//! Filter rasters bigger than memory: the library.
