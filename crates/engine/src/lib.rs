@@ -1,1 +1,25 @@
 //! Swathe's engine: pipeline to plan to run, within a memory budget.
+//!
+//! A [`Pipeline`] is what a person asked for; a [`Graph`] is the same with its names resolved; a [`Plan`] says what will
+//! happen, with a tile grid and a full account of memory; running it streams tiles through a bounded pool of workers.
+//!
+//! Only this crate spawns threads and allocates tiles. It contains no format's and no operator's name.
+
+mod account;
+mod evaluate;
+mod extend;
+mod grid;
+mod limits;
+mod memory;
+mod pipeline;
+mod plan;
+mod report;
+mod run;
+
+pub use limits::Limits;
+pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Stage, Step};
+pub use plan::Plan;
+pub use report::{
+    AccountLine, Observer, PlanSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds,
+    StageSummary,
+};

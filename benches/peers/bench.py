@@ -1,0 +1,284 @@
+"""Swathe beside its peers on one scene: wall time, CPU, peak memory and pixels, taken in turn. See README.md.
+
+    python3 benches/peers/bench.py --swathe target/release/swathe --dir DIR [--size 20000x15000] [--rounds 3]
+                                   [--jobs gaussian,mean3,mean101] [--only swathe,tilecv] [--json FILE]
+"""
+
+import argparse
+import array
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+CROP = 1024  # across several blocks of 256 and the tiles of most entrants
+
+
+class Job(NamedTuple):
+    """One operator; the Python peers find theirs by the job's name in operations.py."""
+
+    swathe: list
+    vips: list  # a mask is a row of N ones, ones-N.mat, for each N in MASKS
+
+
+JOBS = {
+    # libvips cuts its kernel where it falls under min-ampl: 0.05 gives 11 taps.
+    "gaussian": Job(["gaussian", "{input}", "{output}", "--sigma", "2.2", "--size", "11", "--boundary", "mirror"],
+                    ["gaussblur", "{input}", "{output}", "2.2", "--min-ampl", "0.05", "--precision", "integer"]),
+    "mean3": Job(["mean", "{input}", "{output}", "--size", "3", "--boundary", "mirror"],
+                 ["convsep", "{input}", "{output}", "{dir}/ones-3.mat", "--precision", "integer"]),
+    "mean101": Job(["mean", "{input}", "{output}", "--size", "101", "--boundary", "mirror"],
+                   ["convsep", "{input}", "{output}", "{dir}/ones-101.mat", "--precision", "integer"]),
+}
+MASKS = (3, 101)
+# Costs that should not grow with the window: (job, job it is set beside).
+GROWTH = (("mean101", "mean3"),)
+
+
+class Entrant(NamedTuple):
+    name: str
+    command: list
+    output: Path
+    flushed: bool = False
+    environment: dict | None = None
+    pixels: bool = True
+
+
+class Run(NamedTuple):
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def entrants(job_name, options, scene, raw):
+    """The entrants of one job in the order they run."""
+    job, folder, python = JOBS[job_name], options.dir, options.python
+    output = folder / "out.tif"
+
+    def fill(words, destination):
+        places = {"input": str(scene), "output": str(destination), "dir": str(folder)}
+        return [word.format(**places) for word in words]
+
+    def program(name, source, destination, *more):
+        return [str(python), str(HERE / name), job_name, str(source), str(destination), *more]
+
+    copy = ["cp", str(scene), str(output)]
+    layout = "[tile,tile-width=256,tile-height=256,bigtiff]"
+    field = [
+        Entrant("cp", copy, output, pixels=False),
+        Entrant("cp, flushed", ["sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", *copy[1:]], output, flushed=True,
+                pixels=False),
+    ]
+    if options.swathe:
+        run = ["--memory", "256MiB", "--threads", "2", "--overwrite", "--progress", "none"]
+        swathe = [str(options.swathe), *fill(job.swathe, output), *run]
+        field += [Entrant("swathe, flushed", swathe, output, flushed=True),
+                  Entrant("swathe", [*swathe, "--flush", "no"], output)]
+    field += [
+        Entrant("libvips", ["vips", *fill(job.vips, f"{output}{layout}")], output,
+                environment={"VIPS_CONCURRENCY": "2"}),
+        Entrant("tilecv, cache 64", program("tilecv.py", scene, output), output,
+                environment={"GDAL_CACHEMAX": "64"}),
+        Entrant("tilecv", program("tilecv.py", scene, output), output),
+        Entrant("whole OpenCV", program("whole_cv.py", scene, output), output),
+        Entrant("scipy memmap", program("scipy_memmap.py", raw, folder / "out.raw", options.size),
+                folder / "out.raw"),
+    ]
+    if options.only:
+        field = [entrant for entrant in field if any(entrant.name.startswith(name) for name in options.only)]
+    return field
+
+
+def measure(entrant):
+    """Runs the entrant in a process of its own; None, with its words on stderr, if it fails."""
+    entrant.output.unlink(missing_ok=True)
+    os.sync()  # nobody pays for what the one before left dirty
+    measure_it = [sys.executable, "-I", "-S", HERE / "measure.py", *entrant.command]
+    done = subprocess.run(measure_it, capture_output=True, text=True, errors="replace", check=True,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **(entrant.environment or {})})
+    wall_s, cpu_s, peak_kib, code = done.stdout.split()
+    if code != "0":
+        print(f"{entrant.name}: exit {code}: {done.stderr.strip()}", file=sys.stderr)
+        return None
+    return Run(float(wall_s), float(cpu_s), float(peak_kib) * 1024 / 1e6)
+
+
+def warm(path):
+    """Reads the file, so that it lies in the page cache."""
+    with open(path, "rb", buffering=0) as file:
+        while file.read(1 << 24):
+            pass
+
+
+def crops(size):
+    """Windows to compare: one in the middle, one at the corner where the edge rules show."""
+    width, height = map(int, size.split("x"))
+    crop_width, crop_height = min(CROP, width), min(CROP, height)
+    middle = ((width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height)
+    return middle, (0, 0, crop_width, crop_height)
+
+
+def read_crops(entrant, options):
+    """The samples of both crops, each as an array of u16."""
+    windows = crops(options.size)
+    if entrant.output.suffix == ".raw":
+        return [read_raw(entrant.output, int(options.size.split("x")[0]), window) for window in windows]
+    target = options.dir / "crop.raw"
+    words = [",".join(map(str, window)) for window in windows]
+    subprocess.run([options.python, "-W", "ignore", HERE / "pixels.py", entrant.output, target, *words], check=True)
+    samples = little_endian(target.read_bytes())
+    target.unlink()
+    count = windows[0][2] * windows[0][3]
+    return [samples[:count], samples[count:]]
+
+
+def read_raw(path, raster_width, window):
+    x, y, width, height = window
+    rows = []
+    with open(path, "rb") as file:
+        for row in range(y, y + height):
+            file.seek(2 * (row * raster_width + x))
+            rows.append(file.read(2 * width))
+    return little_endian(b"".join(rows))
+
+
+def little_endian(data):
+    samples = array.array("H", data)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples
+
+
+def largest_difference(a, b):
+    return max(abs(x - y) for x, y in zip(a, b, strict=True))
+
+
+def prepare(options):
+    """The scene, its raw copy for the peer that maps it, and the masks of libvips."""
+    options.dir.mkdir(parents=True, exist_ok=True)
+    for size in MASKS:
+        (options.dir / f"ones-{size}.mat").write_text(f"{size} 1 {size} 0\n{' '.join(['1'] * size)}\n")
+    scene = options.scene or options.dir / f"scene-{options.size}.tif"
+    if not scene.exists():
+        subprocess.run([options.swathe, "generate", scene, "--size", options.size, "--type", "u16", "--seed", "7"],
+                       check=True)
+    about = subprocess.run(["gdalinfo", scene], capture_output=True, text=True, check=True).stdout
+    if "Block=256x256 Type=UInt16" not in about or "COMPRESSION=" in about:
+        sys.exit(f"{scene}: not u16, uncompressed, tiled 256x256: the figures would say something else")
+    raw = options.dir / f"scene-{options.size}.raw"
+    width, height = map(int, options.size.split("x"))
+    if not raw.exists() or raw.stat().st_size != 2 * width * height:
+        subprocess.run([options.python, "-W", "ignore", HERE / "pixels.py", scene, raw], check=True)
+    return scene, raw
+
+
+def run_job(job_name, options, scene, raw):
+    """All rounds of one job: {entrant: [Run or None of each round]} and {entrant: crops}."""
+    field = entrants(job_name, options, scene, raw)
+    runs = {entrant.name: [] for entrant in field}
+    pixels = {}
+    for round_number in range(options.rounds):
+        for entrant in field:
+            if None in runs[entrant.name]:
+                runs[entrant.name].append(None)  # it failed before
+                continue
+            warm(raw if entrant.output.suffix == ".raw" else scene)
+            run = measure(entrant)
+            runs[entrant.name].append(run)
+            if run and entrant.pixels and entrant.name not in pixels:
+                pixels[entrant.name] = read_crops(entrant, options)
+            entrant.output.unlink(missing_ok=True)
+            print(f"{job_name} {round_number + 1}/{options.rounds} {entrant.name}: "
+                  f"{'failed' if run is None else f'{run.wall_s:.2f} s'}", file=sys.stderr)
+    return field, runs, pixels
+
+
+def median_of(runs, field):
+    return statistics.median(getattr(run, field) for run in runs)
+
+
+def ratio(runs, base, field):
+    """The median over the rounds of this entrant's figure over the base's in the same round."""
+    return statistics.median(getattr(a, field) / getattr(b, field) for a, b in zip(runs, base, strict=True))
+
+
+def print_job(job_name, field, runs, pixels):
+    print(f"\n## {job_name}\n")
+    print("| entrant | wall s | CPU s | peak MB | wall / swathe | CPU / swathe | max difference | at the corner |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for entrant in field:
+        mine = runs[entrant.name]
+        if None in mine:
+            print(f"| {entrant.name} | failed |")
+            continue
+        # Flushed with flushed, unflushed with unflushed.
+        base = runs.get("swathe, flushed" if entrant.flushed else "swathe", [None])
+        ratios = ["", ""] if None in base else [f"{ratio(mine, base, name):.2f}" for name in ("wall_s", "cpu_s")]
+        differences = ["", ""]
+        if entrant.name in pixels and "swathe" in pixels:
+            differences = [str(largest_difference(*pair))
+                           for pair in zip(pixels["swathe"], pixels[entrant.name], strict=True)]
+        figures = [f"{median_of(mine, 'wall_s'):.2f}", f"{median_of(mine, 'cpu_s'):.2f}",
+                   f"{median_of(mine, 'peak_mb'):.0f}"]
+        print("| " + " | ".join([entrant.name, *figures, *ratios, *differences]) + " |")
+
+
+def print_growth(results):
+    for large, small in GROWTH:
+        pair = [results.get(name, {}).get("swathe", [None]) for name in (large, small)]
+        if None not in pair[0] + pair[1]:
+            print(f"\nswathe, {large} / {small}: wall {ratio(*pair, 'wall_s'):.2f}, CPU {ratio(*pair, 'cpu_s'):.2f}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Swathe beside its peers on one scene.")
+    parser.add_argument("--swathe", type=Path, help="the binary; without it the peers run alone (needs --scene)")
+    parser.add_argument("--dir", type=Path, required=True, help="scratch folder: 3 times the scene's bytes")
+    parser.add_argument("--size", default="20000x15000", help="width x height of the scene")
+    parser.add_argument("--scene", type=Path, help="an existing u16 raster of that size, tiled 256x256, uncompressed")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", default=",".join(JOBS))
+    parser.add_argument("--only", default="", help="entrants by the start of their names, comma separated")
+    parser.add_argument("--python", type=Path, default=Path("target/peers-venv/bin/python"), help="made by setup.sh")
+    parser.add_argument("--json", type=Path, help="every single measurement")
+    options = parser.parse_args()
+    options.jobs = options.jobs.split(",")
+    options.only = [name for name in options.only.split(",") if name]
+    for name in options.jobs:
+        if name not in JOBS:
+            parser.error(f"no job `{name}`: there are {', '.join(JOBS)}")
+    if not options.swathe and not options.scene:
+        parser.error("say --swathe, or --scene to run the peers alone")
+    for tool in [options.python, "vips", "gdalinfo", *([options.swathe] if options.swathe else [])]:
+        if shutil.which(tool) is None:
+            parser.error(f"`{tool}` is not there: setup.sh installs the peers, `cargo build --release` makes swathe")
+    return options
+
+
+def main():
+    options = arguments()
+    scene, raw = prepare(options)
+    results = {}
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs; scene {options.size} u16, "
+          f"{scene.stat().st_size / 1e6:.0f} MB, warm; {options.rounds} rounds in turn, medians")
+    for job_name in options.jobs:
+        field, runs, pixels = run_job(job_name, options, scene, raw)
+        results[job_name] = runs
+        print_job(job_name, field, runs, pixels)
+    print_growth(results)
+    if options.json:
+        plain = {job: {name: [run and run._asdict() for run in runs] for name, runs in by_name.items()}
+                 for job, by_name in results.items()}
+        options.json.write_text(json.dumps({"size": options.size, "runs": plain}, indent=1) + "\n")
+    failed = any(None in runs for by_name in results.values() for runs in by_name.values())
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+//! The memory account of a plan, and the work of a tile: what a tile shape costs before anything is allocated.
+
+use swathe_core::{Halo, Size, Window};
+
+use crate::grid::TileGrid;
+use crate::pipeline::{Chain, Graph, StageInput};
+use crate::report::AccountLine;
+
+/// What the program itself holds beside all that is counted: code, libraries, heap of small things, and the main thread.
+///
+/// Measured as 6 to 9 MiB for the command on Linux; added to what the process holds when the plan is made.
+const PROGRAM_BYTES: usize = 4 << 20;
+/// Stack and allocator arena that a worker touches, and what the tile loop allocates in passing.
+const WORKER_BYTES: usize = 512 << 10;
+
+/// The largest of everything that one worker holds, over all tiles of a grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Largest {
+    /// For each stage and input, the size of its buffer.
+    buffers: Vec<Vec<Size>>,
+    /// For each source, the size of the largest window that is read at once.
+    reads: Vec<Size>,
+    /// For each stage, the size of the largest window that is computed at once.
+    outputs: Vec<Size>,
+    tile: Size,
+}
+
+/// Pixels that one tile computes and reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Work {
+    /// Pixels that each stage computes, added up.
+    pub(crate) computed: f64,
+    /// Pixels read from all sources.
+    pub(crate) read: f64,
+    /// Separate stretches of the sources' files that are read.
+    pub(crate) stretches: f64,
+}
+
+/// Walks the chain backward from the window that the first `stages` stages make, and tells `visit` of all on the way.
+fn walk(chain: &Chain, stages: usize, window: Window, visit: &mut dyn FnMut(Visit)) {
+    let Some(stage) = stages.checked_sub(1) else {
+        return visit(Visit::Read { source: 0, window });
+    };
+    visit(Visit::Output { stage, window });
+    for index in 0..=chain.stages[stage].with.len() {
+        let need = chain.need(stage, index, window);
+        visit(Visit::Buffer { stage, index, window: need.buffer() });
+        for piece in need.pieces() {
+            match chain.input(stage, index) {
+                StageInput::Source(_) => {
+                    visit(Visit::Read { source: chain.source_number(stage, index), window: piece.pixels });
+                }
+                StageInput::Stage(_) => walk(chain, stage, piece.pixels, visit),
+            }
+        }
+    }
+}
+
+/// A step on the way backward.
+enum Visit {
+    /// A stage computes this window.
+    Output { stage: usize, window: Window },
+    /// An input of a stage is put together in a buffer of this window.
+    Buffer { stage: usize, index: usize, window: Window },
+    /// A source reads this window.
+    Read { source: usize, window: Window },
+}
+
+impl Largest {
+    /// Looks at the tiles where sizes can differ: the first and last, and some between, of each row and column.
+    ///
+    /// The widths of what a tile needs follow from its columns and the heights from its rows (or the other way
+    /// round), so that one row and one column of tiles tell all.
+    pub(crate) fn over(chain: &Chain, grid: &TileGrid) -> Self {
+        let nothing = Size::new(0, 0);
+        let mut largest = Largest {
+            buffers: chain.stages.iter().map(|stage| vec![nothing; stage.with.len() + 1]).collect(),
+            reads: vec![nothing; chain.sources().count()],
+            outputs: vec![nothing; chain.stages.len()],
+            tile: nothing,
+        };
+        let middle = (grid.across() / 2, grid.down() / 2);
+        for column in sample(grid.across()) {
+            largest.look(chain, grid.tile(column, middle.1));
+            largest.look(chain, grid.tile(column, 0));
+        }
+        for row in sample(grid.down()) {
+            largest.look(chain, grid.tile(middle.0, row));
+            largest.look(chain, grid.tile(0, row));
+        }
+        largest
+    }
+
+    fn look(&mut self, chain: &Chain, tile: Window) {
+        self.tile = larger(self.tile, tile);
+        walk(chain, chain.stages.len(), tile, &mut |visit| {
+            let (slot, window) = match visit {
+                Visit::Output { stage, window } => (&mut self.outputs[stage], window),
+                Visit::Buffer { stage, index, window } => (&mut self.buffers[stage][index], window),
+                Visit::Read { source, window } => (&mut self.reads[source], window),
+            };
+            *slot = larger(*slot, window);
+        });
+    }
+
+    /// The largest window that a source reads at once.
+    pub(crate) fn read_size(&self, source: usize) -> Size {
+        self.reads[source]
+    }
+
+    /// Every line of the account; `workers` of them, beside what is held once.
+    pub(crate) fn account(&self, graph: &Graph, workers: usize) -> Vec<AccountLine> {
+        let (chain, tile) = (&graph.chain, self.tile);
+        let mut lines = Vec::new();
+        let mut line = |what: &str, bytes: usize, count: usize| {
+            if bytes > 0 {
+                lines.push(AccountLine { what: what.into(), bytes_each: bytes as u64, count: count as u64 });
+            }
+        };
+        let held = crate::memory::resident_bytes().unwrap_or(8 << 20) as usize;
+        line("program", held.saturating_add(PROGRAM_BYTES), 1);
+        line("worker's stack", WORKER_BYTES, workers);
+        line("output tile", graph.output().kind().bytes(Window::whole(tile)), workers);
+        for (number, (stage, sizes)) in chain.stages.iter().zip(&self.buffers).enumerate() {
+            let bytes = |(index, size): (usize, &Size)| {
+                chain.input_info(number, index).kind().bytes(Window::whole(*size))
+            };
+            line(&format!("input of `{}`", stage.name), sizes.iter().enumerate().map(bytes).sum(), workers);
+        }
+        line("scratch", self.scratch_bytes(graph), workers);
+        let mapped = |bytes: usize| bytes.saturating_add(page_table_bytes(bytes));
+        let reading =
+            chain.sources().zip(&self.reads).map(|(source, size)| mapped(source.mapped_bytes(*size))).max();
+        let writing = mapped(graph.destination.mapped_bytes(tile));
+        line("mapped pages and their tables", reading.unwrap_or(0).max(writing), workers);
+        for source in chain.sources() {
+            line(&format!("tables of `{}`", source.name()), source.resident_bytes(), 1);
+        }
+        line(
+            &format!("tables of `{}`", graph.destination.name()),
+            graph.destination.resident_bytes(workers),
+            1,
+        );
+        lines
+    }
+
+    /// A worker's scratch serves reading, every stage, and writing, one after the other.
+    fn scratch_bytes(&self, graph: &Graph) -> usize {
+        let chain = &graph.chain;
+        let reading = chain.sources().zip(&self.reads).map(|(source, size)| source.scratch_bytes(*size));
+        let computing =
+            chain.stages.iter().zip(&self.outputs).map(|(stage, size)| stage.operator.scratch_bytes(*size));
+        reading.chain(computing).max().unwrap_or(0).max(graph.destination.scratch_bytes(self.tile))
+    }
+}
+
+fn larger(size: Size, window: Window) -> Size {
+    Size::new(size.width.max(window.width), size.height.max(window.height))
+}
+
+/// The sum of an account in bytes.
+pub(crate) fn total(account: &[AccountLine]) -> u64 {
+    account.iter().fold(0, |sum, line| sum.saturating_add(line.bytes_each.saturating_mul(line.count)))
+}
+
+/// A page of 4 KiB has an entry of 8 bytes in a table; tables are whole pages, and two end ones may be shared with nobody.
+fn page_table_bytes(mapped_bytes: usize) -> usize {
+    if mapped_bytes == 0 { 0 } else { mapped_bytes / 512 + (8 << 10) }
+}
+
+impl Work {
+    /// The work of a tile in the middle of the raster.
+    pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
+        let mut work = Work::default();
+        let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
+        walk(chain, chain.stages.len(), grid.tile(grid.across() / 2, grid.down() / 2), &mut |visit| {
+            match visit {
+                Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
+                Visit::Buffer { .. } => {}
+                Visit::Read { source, window } => {
+                    work.read += window.size().pixels() as f64;
+                    work.stretches += stretches(window, blocks[source].0, blocks[source].1);
+                }
+            }
+        });
+        work
+    }
+}
+
+/// Separate stretches of a file that a window of it lies in: a row of blocks is one, but where blocks are as
+/// wide as the raster, each of the window's rows is one unless it is as wide too.
+pub(crate) fn stretches(window: Window, block: Size, raster: Size) -> f64 {
+    if block.width >= raster.width {
+        if window.width >= raster.width { 1.0 } else { window.height as f64 }
+    } else {
+        window.height as f64 / block.height as f64 + 1.0
+    }
+}
+
+/// Some numbers below `count`: the first and last ones and up to 32 between.
+fn sample(count: usize) -> impl Iterator<Item = usize> {
+    let step = (count / 32).max(1);
+    let ends = [0, 1, 2, count.saturating_sub(1), count.saturating_sub(2), count.saturating_sub(3)];
+    ends.into_iter().filter(move |&index| index < count).chain((0..count).step_by(step))
+}
+
+/// Pixels that each stage computes for a tile in the middle of the raster.
+pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
+    let mut pixels = vec![0.0; chain.stages.len()];
+    walk(chain, chain.stages.len(), grid.tile(grid.across() / 2, grid.down() / 2), &mut |visit| {
+        if let Visit::Output { stage, window } = visit {
+            pixels[stage] += window.size().pixels() as f64;
+        }
+    });
+    pixels
+}
+
+/// The margins of all stages added up: what one pixel of the output sees of the first input.
+pub(crate) fn chain_halo(chain: &Chain) -> Halo {
+    let probe = Window::new(0, 0, 1, 1);
+    let need = chain.stages.iter().rev().fold(probe, |window, stage| stage.operator.need(0, window));
+    let past = |length: i64| usize::try_from(length).unwrap_or(0);
+    Halo {
+        left: past(-need.x),
+        top: past(-need.y),
+        right: past(need.x_end() - 1),
+        bottom: past(need.y_end() - 1),
+    }
+}

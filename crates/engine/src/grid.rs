@@ -1,0 +1,67 @@
+//! The tiles of an output, row after row from the north-west.
+
+use swathe_core::{Size, Window};
+
+/// A raster cut into tiles of one size; those at the east and south edge may be smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TileGrid {
+    raster: Size,
+    tile: Size,
+}
+
+impl TileGrid {
+    /// Cuts `raster` into tiles of `tile` pixels, at least 1 x 1.
+    pub(crate) fn new(raster: Size, tile: Size) -> Self {
+        let tile = Size::new(tile.width.clamp(1, raster.width), tile.height.clamp(1, raster.height));
+        TileGrid { raster, tile }
+    }
+
+    /// Size of a tile that is not at the edge.
+    pub(crate) fn tile_size(&self) -> Size {
+        self.tile
+    }
+
+    /// Tiles from west to east.
+    pub(crate) fn across(&self) -> usize {
+        self.raster.width.div_ceil(self.tile.width)
+    }
+
+    /// Tiles from north to south.
+    pub(crate) fn down(&self) -> usize {
+        self.raster.height.div_ceil(self.tile.height)
+    }
+
+    /// Number of tiles.
+    pub(crate) fn count(&self) -> u64 {
+        self.across() as u64 * self.down() as u64
+    }
+
+    /// The tile in a column and row of the grid.
+    pub(crate) fn tile(&self, column: usize, row: usize) -> Window {
+        let (x, y) = (column * self.tile.width, row * self.tile.height);
+        let (width, height) =
+            (self.tile.width.min(self.raster.width - x), self.tile.height.min(self.raster.height - y));
+        Window::new(x as i64, y as i64, width, height)
+    }
+
+    /// The tile that is handed out as number `index`.
+    pub(crate) fn nth(&self, index: u64) -> Window {
+        let across = self.across() as u64;
+        self.tile((index % across) as usize, (index / across) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_the_raster_once() {
+        let grid = TileGrid::new(Size::new(100, 50), Size::new(17, 31));
+        assert_eq!((grid.across(), grid.down(), grid.count()), (6, 2, 12));
+        let pixels: usize = (0..grid.count()).map(|index| grid.nth(index).size().pixels()).sum();
+        assert_eq!(pixels, 5000);
+        assert_eq!(grid.nth(11), Window::new(85, 31, 15, 19));
+        assert_eq!(TileGrid::new(Size::new(3, 2), Size::new(256, 256)).nth(0), Window::new(0, 0, 3, 2));
+    }
+}

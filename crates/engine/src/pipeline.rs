@@ -1,0 +1,226 @@
+//! What a person asked for, as plain data: read, operators, write. It names formats and operators only as text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use swathe_core::{Destination, Operator, RasterInfo, Result, Source, Window};
+
+use crate::extend::InputNeed;
+
+/// The version of the job format that this engine writes and reads.
+pub const JOB_VERSION: u32 = 1;
+
+/// A chain of operators between one output and its inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// The job format's version.
+    pub version: u32,
+    /// The raster that the first operator reads.
+    pub read: Input,
+    /// What is done with it, in this order. Empty: a plain copy.
+    #[serde(default, rename = "step")]
+    pub steps: Vec<Step>,
+    /// Where the result goes.
+    pub write: Output,
+}
+
+/// A raster to read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The file, with `:BAND` or `:page=N` where only a part is meant.
+    pub path: String,
+    /// How to read it, such as `nodata-value`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+}
+
+/// One operator with its parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The operator's name.
+    pub operator: String,
+    /// Its parameters as on the command line, without the dashes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// Rasters that it reads besides the result of the step before, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<Input>,
+}
+
+/// A raster to write.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// The file.
+    pub path: String,
+    /// How to write it, such as `compress`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+}
+
+/// Turns the names in a [`Pipeline`] into things that can be run. The engine knows none of them itself.
+pub trait Catalogue {
+    /// Opens a raster.
+    ///
+    /// # Errors
+    /// Where it can't be opened or is no raster.
+    fn open(&self, input: &Input) -> Result<Box<dyn Source>>;
+
+    /// Binds an operator to its parameters and the rasters it reads.
+    ///
+    /// # Errors
+    /// Where there is no such operator, or it can't do what is asked.
+    fn operator(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>>;
+
+    /// Thinks out an output.
+    ///
+    /// # Errors
+    /// Where the name or the options make no sense, or the output is in the way.
+    fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>>;
+}
+
+/// A pipeline whose names have been resolved: ready to be planned.
+pub struct Graph {
+    pub(crate) chain: Chain,
+    pub(crate) destination: Box<dyn Destination>,
+}
+
+/// The part of a graph that workers share: everything but the output.
+pub(crate) struct Chain {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// A bound operator with the rasters that it reads besides the result of the stage before.
+pub struct Stage {
+    /// What the operator is called.
+    pub name: String,
+    /// The operator.
+    pub operator: Box<dyn Operator>,
+    /// Its inputs from the second on.
+    pub with: Vec<Box<dyn Source>>,
+}
+
+impl Graph {
+    /// Resolves every name of a pipeline.
+    ///
+    /// # Errors
+    /// Usage, for a job of another version; and whatever the catalogue says.
+    pub fn resolve(pipeline: &Pipeline, catalogue: &dyn Catalogue) -> Result<Self> {
+        if pipeline.version != JOB_VERSION {
+            return Err(swathe_core::Error::usage(format!(
+                "the job has version {}, this program reads version {JOB_VERSION}",
+                pipeline.version
+            )));
+        }
+        let source = catalogue.open(&pipeline.read)?;
+        let mut info = source.info().clone();
+        let mut stages = Vec::with_capacity(pipeline.steps.len());
+        for step in &pipeline.steps {
+            let with = step.with.iter().map(|input| catalogue.open(input)).collect::<Result<Vec<_>>>()?;
+            let mut inputs = vec![info];
+            inputs.extend(with.iter().map(|source| source.info().clone()));
+            let operator = catalogue
+                .operator(step, &inputs)
+                .map_err(|error| error.at(format_args!("`{}`", step.operator)))?;
+            info = operator.output().clone();
+            stages.push(Stage { name: step.operator.clone(), operator, with });
+        }
+        let destination = catalogue.destination(&pipeline.write, &info)?;
+        Ok(Graph { chain: Chain { source, stages }, destination })
+    }
+
+    /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.
+    pub fn new(source: Box<dyn Source>, stages: Vec<Stage>, destination: Box<dyn Destination>) -> Self {
+        Graph { chain: Chain { source, stages }, destination }
+    }
+
+    /// What the output will be.
+    pub fn output(&self) -> &RasterInfo {
+        self.chain.output()
+    }
+}
+
+impl Chain {
+    /// What comes out of the last stage.
+    pub(crate) fn output(&self) -> &RasterInfo {
+        self.stages.last().map_or_else(|| self.source.info(), |stage| stage.operator.output())
+    }
+
+    /// Input `index` of a stage: a source, or else the result of what comes before.
+    pub(crate) fn input(&self, stage: usize, index: usize) -> StageInput<'_> {
+        match index.checked_sub(1) {
+            Some(side) => StageInput::Source(self.stages[stage].with[side].as_ref()),
+            None => match stage.checked_sub(1) {
+                Some(earlier) => StageInput::Stage(earlier),
+                None => StageInput::Source(self.source.as_ref()),
+            },
+        }
+    }
+
+    /// What input `index` of a stage is.
+    pub(crate) fn input_info(&self, stage: usize, index: usize) -> &RasterInfo {
+        match self.input(stage, index) {
+            StageInput::Source(source) => source.info(),
+            StageInput::Stage(earlier) => self.stages[earlier].operator.output(),
+        }
+    }
+
+    /// Every source: the first one, then those of each stage in order.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &dyn Source> {
+        let with = self.stages.iter().flat_map(|stage| stage.with.iter().map(AsRef::as_ref));
+        std::iter::once(self.source.as_ref()).chain(with)
+    }
+
+    /// Where input `index` of a stage, which is a source, stands in [`Chain::sources`].
+    pub(crate) fn source_number(&self, stage: usize, index: usize) -> usize {
+        self.stages[..stage].iter().map(|stage| stage.with.len()).sum::<usize>() + index
+    }
+
+    /// How input `index` of a stage is put together for an output window.
+    pub(crate) fn need(&self, stage: usize, index: usize, output: Window) -> InputNeed {
+        let operator = &self.stages[stage].operator;
+        InputNeed::new(operator.need(index, output), self.input_info(stage, index).size, operator.edge(index))
+    }
+}
+
+/// What a stage reads.
+pub(crate) enum StageInput<'a> {
+    /// A raster.
+    Source(&'a dyn Source),
+    /// The result of this stage.
+    Stage(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_read_back() {
+        let pipeline = Pipeline {
+            version: JOB_VERSION,
+            read: Input { path: "a.tif:1".into(), options: BTreeMap::new() },
+            steps: vec![Step {
+                operator: "gaussian".into(),
+                parameters: BTreeMap::from([("sigma".into(), "2.2".into())]),
+                with: vec![],
+            }],
+            write: Output {
+                path: "b.tif".into(),
+                options: BTreeMap::from([("compress".into(), "zstd:1".into())]),
+            },
+        };
+        let text = toml::to_string(&pipeline).unwrap();
+        assert_eq!(toml::from_str::<Pipeline>(&text).unwrap(), pipeline);
+        let text = serde_json::to_string(&pipeline).unwrap();
+        assert_eq!(serde_json::from_str::<Pipeline>(&text).unwrap(), pipeline);
+        assert!(
+            toml::from_str::<Pipeline>("version = 1\nread = {path='a'}\nwrite = {path='b'}\nstpes = []")
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! From a graph to a plan: the tile grid, the number of workers and the account, within the budget.
+
+use swathe_core::{Error, RasterInfo, Result, Size};
+
+use crate::account::{self, Largest, Work, stretches};
+use crate::grid::TileGrid;
+use crate::limits::Limits;
+use crate::pipeline::Graph;
+use crate::report::{AccountLine, PlanSummary, RasterSummary, RunOptions, StageSummary};
+
+/// What will happen: a graph with its tile grid, workers and account. Serialises as a [`PlanSummary`].
+pub struct Plan {
+    pub(crate) graph: Graph,
+    pub(crate) grid: TileGrid,
+    pub(crate) skip_flush: bool,
+    pub(crate) summary: PlanSummary,
+}
+
+/// The work that one more tile costs by itself (handing out, maps, wake-ups), in pixels computed.
+const TILE_OVERHEAD: f64 = 20_000.0;
+/// What one more stretch of a file costs (a map or a call), in pixels computed.
+const STRETCH_OVERHEAD: f64 = 2_000.0;
+/// What reading a pixel costs, in pixels computed.
+const READ_COST: f64 = 0.5;
+/// Bytes of one worker's tile from which on it falls out of the processor's caches, and what that costs.
+const CACHE_BYTES: f64 = 4e6;
+const CACHE_MISS_COST: f64 = 0.1;
+
+/// A tile shape that fits the budget.
+struct Choice {
+    grid: TileGrid,
+    workers: usize,
+    account: Vec<AccountLine>,
+}
+
+impl Plan {
+    /// Chooses tile shape and workers for a graph.
+    ///
+    /// # Errors
+    /// Limit, where not even the smallest tile and one worker fit the budget: the message names the least that would do.
+    /// Usage, for tiles or threads that make no sense.
+    pub fn new(graph: Graph, options: &RunOptions, limits: &Limits) -> Result<Self> {
+        let output = graph.output().size;
+        if output.is_empty() {
+            return Err(Error::usage(format!("the output would be {output} pixels")));
+        }
+        if options.threads == Some(0) {
+            return Err(Error::usage("`--threads` must be at least 1"));
+        }
+        let (budget_bytes, budget_reason) = budget(options, limits);
+        let workers = options.threads.unwrap_or(limits.cpus);
+        let Choice { grid, workers, mut account } = choose(&graph, options, workers, budget_bytes)?;
+        let spare = budget_bytes.saturating_sub(account::total(&account));
+        let largest = Largest::over(&graph.chain, &grid);
+        let caching = graph
+            .chain
+            .sources()
+            .filter(|source| source.plan_cache(Size::new(0, 0), Size::new(0, 0), 0, 0) > 0)
+            .count();
+        for (number, source) in graph.chain.sources().enumerate() {
+            let share = usize::try_from(spare).unwrap_or(usize::MAX) / caching.max(1);
+            let bytes = source.plan_cache(grid.tile_size(), largest.read_size(number), workers, share);
+            if bytes > 0 {
+                let what = format!("decoded blocks of `{}`", source.name());
+                account.push(AccountLine { what, bytes_each: bytes as u64, count: 1 });
+            }
+        }
+        let summary = summarise(&graph, &grid, workers, budget_bytes, budget_reason, account);
+        Ok(Plan { graph, grid, skip_flush: options.skip_flush, summary })
+    }
+
+    /// Everything there is to say about the plan.
+    pub fn summary(&self) -> &PlanSummary {
+        &self.summary
+    }
+
+    /// What the output will be.
+    pub fn output(&self) -> &RasterInfo {
+        self.graph.output()
+    }
+}
+
+fn budget(options: &RunOptions, limits: &Limits) -> (u64, String) {
+    match options.memory_bytes {
+        Some(bytes) => (bytes, "as given".into()),
+        None => {
+            let of = match limits.group_bytes {
+                Some(limit) => format!("the control group's limit of {} MiB", limit >> 20),
+                None => "the machine".into(),
+            };
+            let left = limits.available_bytes >> 20;
+            (limits.default_budget_bytes(), format!("half of the {left} MiB that {of} leaves, at most 1 GiB"))
+        }
+    }
+}
+
+/// Takes the shape that costs least of those that fit, with as many workers as asked for; else with fewer.
+fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64) -> Result<Choice> {
+    let raster = graph.output().size;
+    let shapes = match options.tile {
+        Some(tile) => vec![whole_blocks(graph, tile)],
+        None => candidates(graph),
+    };
+    let mut grids = shapes.into_iter().map(|tile| TileGrid::new(raster, tile)).collect::<Vec<_>>();
+    grids.dedup();
+    let mut least: Option<u64> = None;
+    let mut options_seen =
+        grids.into_iter().map(|grid| (grid, Largest::over(&graph.chain, &grid))).collect::<Vec<_>>();
+    options_seen.sort_by(|a, b| cost(graph, &a.0, workers).total_cmp(&cost(graph, &b.0, workers)));
+    for workers in (1..=workers).rev() {
+        for (grid, largest) in &options_seen {
+            let workers = workers.min(usize::try_from(grid.count()).unwrap_or(workers));
+            let account = largest.account(graph, workers);
+            let total = account::total(&account);
+            if total <= budget_bytes {
+                return Ok(Choice { grid: *grid, workers, account });
+            }
+            least = Some(least.map_or(total, |least| least.min(total)));
+        }
+    }
+    let least = least.unwrap_or(u64::MAX);
+    let more = if options.tile.is_some() { " (or a smaller `--tile`)" } else { "" };
+    Err(Error::limit(format!(
+        "the budget of {} cannot hold this plan; the least that would do is `--memory {}MiB`{more}",
+        words(budget_bytes),
+        least.div_ceil(1 << 20)
+    )))
+}
+
+fn words(bytes: u64) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
+}
+
+/// Rounds a tile up to whole blocks where the output wants them.
+fn whole_blocks(graph: &Graph, tile: Size) -> Size {
+    let (block, raster) = (graph.destination.block(), graph.output().size);
+    let width = if graph.destination.full_width() { raster.width } else { tile.width };
+    if graph.destination.whole_blocks() {
+        Size::new(width.next_multiple_of(block.width), tile.height.next_multiple_of(block.height))
+    } else {
+        Size::new(width, tile.height)
+    }
+}
+
+/// Tile shapes worth a look: the smallest unit that the output can take, doubled in each direction until it covers all.
+fn candidates(graph: &Graph) -> Vec<Size> {
+    let (block, raster) = (graph.destination.block(), graph.output().size);
+    let unit = if graph.destination.whole_blocks() {
+        block
+    } else {
+        Size::new(block.width.min(256), block.height.min(256))
+    };
+    let steps = |unit: usize, length: usize| {
+        std::iter::successors(Some(unit), |side| side.checked_mul(2))
+            .take_while(move |&side| side < length.saturating_mul(2))
+    };
+    let widths: Vec<usize> = if graph.destination.full_width() {
+        vec![raster.width]
+    } else {
+        steps(unit.width, raster.width).collect()
+    };
+    widths
+        .iter()
+        .flat_map(|&width| steps(unit.height, raster.height).map(move |height| Size::new(width, height)))
+        .collect()
+}
+
+/// What computing the whole output costs with this grid, in pixels computed.
+fn cost(graph: &Graph, grid: &TileGrid, workers: usize) -> f64 {
+    let work = Work::of(&graph.chain, grid);
+    let tile = grid.tile(grid.across() / 2, grid.down() / 2);
+    let written = stretches(tile, graph.destination.block(), graph.output().size);
+    let largest = work.read.max(tile.size().pixels() as f64)
+        * (graph.chain.source.info().kind().bytes(swathe_core::Window::new(0, 0, 1, 1)) as f64);
+    let out_of_cache =
+        if largest > CACHE_BYTES { 1.0 + CACHE_MISS_COST * (largest / CACHE_BYTES).log2() } else { 1.0 };
+    let per_tile = (work.computed + work.read * READ_COST) * out_of_cache
+        + (work.stretches + written) * STRETCH_OVERHEAD
+        + TILE_OVERHEAD;
+    // The last tiles of a run leave workers idle: half a tile for each on the average.
+    let tiles = grid.count() as f64;
+    per_tile * (tiles + workers as f64 / 2.0)
+}
+
+fn summarise(
+    graph: &Graph,
+    grid: &TileGrid,
+    workers: usize,
+    budget_bytes: u64,
+    budget_reason: String,
+    account: Vec<AccountLine>,
+) -> PlanSummary {
+    let work = Work::of(&graph.chain, grid);
+    let tile = grid.tile(grid.across() / 2, grid.down() / 2).size().pixels() as f64;
+    let raster = |name: &str, info: &RasterInfo, block: Size, method: String| RasterSummary {
+        name: name.into(),
+        width: info.size.width as u64,
+        height: info.size.height as u64,
+        bands: info.bands as u64,
+        sample_type: info.sample_type.name().into(),
+        block_width: block.width as u64,
+        block_height: block.height as u64,
+        method,
+    };
+    let of_source = |source: &dyn swathe_core::Source| {
+        raster(source.name(), source.info(), source.block(), source.method())
+    };
+    let halo =
+        |halo: swathe_core::Halo| [halo.left, halo.top, halo.right, halo.bottom].map(|side| side as u64);
+    let stage_work = account::stage_work(&graph.chain, grid);
+    let stages = graph.chain.stages.iter().zip(stage_work).map(|(stage, pixels)| StageSummary {
+        operator: stage.name.clone(),
+        halo: halo(stage.operator.halo()),
+        recompute_factor: pixels / tile * graph.output().size.pixels() as f64
+            / stage.operator.output().size.pixels() as f64,
+    });
+    let sources_pixels: f64 = graph.chain.sources().map(|source| source.info().size.pixels() as f64).sum();
+    let read_factor = work.read * grid.count() as f64 / sources_pixels;
+    let stored: u64 = graph.chain.sources().map(|source| source.stored_bytes(source.info().window())).sum();
+    PlanSummary {
+        inputs: graph.chain.sources().map(of_source).collect(),
+        stages: stages.collect(),
+        output: raster(
+            graph.destination.name(),
+            graph.output(),
+            graph.destination.block(),
+            graph.destination.method(),
+        ),
+        passes: 1,
+        tile_width: grid.tile_size().width as u64,
+        tile_height: grid.tile_size().height as u64,
+        tiles: grid.count(),
+        halo: halo(account::chain_halo(&graph.chain)),
+        read_factor,
+        threads: workers as u64,
+        budget_bytes,
+        budget_reason,
+        predicted_peak_bytes: account::total(&account),
+        account,
+        read_bytes: (stored as f64 * read_factor) as u64,
+        write_bytes: graph.destination.file_bytes(),
+        disk_needed_bytes: graph.destination.file_bytes(),
+        disk_free_bytes: graph.destination.free_bytes(),
+    }
+}

@@ -1,0 +1,166 @@
+//! What a plan foresees and what a run measured, as plain data for people and machines.
+
+use serde::{Deserialize, Serialize};
+
+/// How a run is to be done, apart from what is computed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunOptions {
+    /// The budget in bytes; `None` takes [`crate::Limits::default_budget_bytes`].
+    pub memory_bytes: Option<u64>,
+    /// Workers; `None` takes the CPUs that may be used.
+    pub threads: Option<usize>,
+    /// Tile size; `None` lets the plan choose.
+    pub tile: Option<swathe_core::Size>,
+    /// Whether the output is left to the kernel to write back in its own time rather than flushed before it gets its name.
+    pub skip_flush: bool,
+}
+
+/// One line of the memory account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountLine {
+    /// What takes the memory.
+    pub what: String,
+    /// Bytes of one.
+    pub bytes_each: u64,
+    /// How many of them there are.
+    pub count: u64,
+}
+
+/// A raster as the plan names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RasterSummary {
+    /// The file.
+    pub name: String,
+    /// Columns.
+    pub width: u64,
+    /// Rows.
+    pub height: u64,
+    /// Bands.
+    pub bands: u64,
+    /// Sample type.
+    pub sample_type: String,
+    /// Block width in the file.
+    pub block_width: u64,
+    /// Block height in the file.
+    pub block_height: u64,
+    /// How its pixels are read or written.
+    pub method: String,
+}
+
+/// A stage as the plan names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSummary {
+    /// The operator.
+    pub operator: String,
+    /// Its own margin in pixels: left, top, right, bottom.
+    pub halo: [u64; 4],
+    /// Pixels it computes for each pixel of the raster, 1 where nothing is computed twice.
+    pub recompute_factor: f64,
+}
+
+/// What will happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// What is read; the first is what the first operator reads.
+    pub inputs: Vec<RasterSummary>,
+    /// What is done.
+    pub stages: Vec<StageSummary>,
+    /// What is written.
+    pub output: RasterSummary,
+    /// Sweeps over the input.
+    pub passes: u64,
+    /// Tile width.
+    pub tile_width: u64,
+    /// Tile height.
+    pub tile_height: u64,
+    /// Number of tiles.
+    pub tiles: u64,
+    /// Margins added up along the chain, in pixels of the first input: left, top, right, bottom.
+    pub halo: [u64; 4],
+    /// Pixels read for each pixel of the input, 1 where nothing is read twice.
+    pub read_factor: f64,
+    /// Workers.
+    pub threads: u64,
+    /// The budget in bytes.
+    pub budget_bytes: u64,
+    /// Where the budget comes from, in words.
+    pub budget_reason: String,
+    /// The memory account; it adds up to `predicted_peak_bytes`.
+    pub account: Vec<AccountLine>,
+    /// The most resident memory that the run is expected to use, in bytes.
+    pub predicted_peak_bytes: u64,
+    /// Bytes that will be read, as stored, counting what is read twice twice.
+    pub read_bytes: u64,
+    /// Bytes that will be written at most.
+    pub write_bytes: u64,
+    /// Bytes needed on the output's disk.
+    pub disk_needed_bytes: u64,
+    /// Bytes free on the output's disk, where it can be told.
+    pub disk_free_bytes: Option<u64>,
+}
+
+/// Seconds that workers spent, added up over all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageSeconds {
+    /// Reading and decoding.
+    pub read: f64,
+    /// Computing.
+    pub compute: f64,
+    /// Encoding and writing.
+    pub write: f64,
+    /// Waiting for a tile to be handed out.
+    pub wait: f64,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was foreseen.
+    pub plan: PlanSummary,
+    /// From the first tile to the file in place, in seconds.
+    pub wall_seconds: f64,
+    /// Of that, completing, flushing and renaming the output.
+    pub finish_seconds: f64,
+    /// User and system time of the whole process, in seconds.
+    pub cpu_seconds: f64,
+    /// Where the workers' time went, added up.
+    pub seconds: StageSeconds,
+    /// The same for each worker.
+    pub workers: Vec<StageSeconds>,
+    /// Bytes read from storage, as stored.
+    pub read_bytes: u64,
+    /// Bytes written to storage.
+    pub written_bytes: u64,
+    /// Size of the output in bytes.
+    pub output_bytes: u64,
+    /// The most resident memory that the process has used, mapped pages included (`VmHWM`), where it can be told.
+    pub measured_peak_bytes: Option<u64>,
+    /// Output pixels (of all bands together) for each second of wall time.
+    pub pixels_per_second: f64,
+    /// What held the run up, in a sentence.
+    pub limited_by: String,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Tiles written.
+    pub tiles_done: u64,
+    /// Tiles in all.
+    pub tiles: u64,
+    /// Pixels written.
+    pub pixels_done: u64,
+    /// Pixels in all.
+    pub pixels: u64,
+}
+
+/// Is told how far a run is, from any worker, after every tile.
+pub trait Observer: Sync {
+    /// A tile was written.
+    fn tile_done(&self, progress: Progress);
+}
+
+/// An observer that does not care.
+impl Observer for () {
+    fn tile_done(&self, _progress: Progress) {}
+}

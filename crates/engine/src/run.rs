@@ -1,0 +1,218 @@
+//! Runs a plan: one feeder hands tiles out in the sink's order through a bounded channel; each worker takes a tile from
+//! reading to writing in buffers of its own.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+use swathe_core::{Error, ErrorKind, Result, Sink, Window};
+
+use crate::evaluate::Workspace;
+use crate::memory;
+use crate::pipeline::{Chain, Graph};
+use crate::plan::Plan;
+use crate::report::{Observer, Progress, Report, StageSeconds};
+
+/// A tile on its way from the feeder to a worker.
+struct Ticket {
+    sequence: u64,
+    window: Window,
+}
+
+/// What the workers of a run share.
+struct Shared<'a> {
+    chain: &'a Chain,
+    sink_scratch_bytes: usize,
+    sink: &'a dyn Sink,
+    observer: &'a dyn Observer,
+    cancel: &'a AtomicBool,
+    tiles: u64,
+    pixels: u64,
+    tiles_done: AtomicU64,
+    pixels_done: AtomicU64,
+    /// Set by the first failure; everybody stops.
+    failed: AtomicBool,
+    failure: Mutex<Option<Error>>,
+}
+
+impl Plan {
+    /// Computes the output. `cancel` is looked at between tiles.
+    ///
+    /// # Errors
+    /// Whatever went wrong first, with its tile. Interrupted, where `cancel` was set. Nothing stays behind then.
+    pub fn run(self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
+        let (start, cpu_start) = (Instant::now(), memory::cpu_seconds());
+        let Plan { graph: Graph { chain, destination }, grid, skip_flush, summary } = self;
+        let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
+        let sink = destination.create()?;
+        let output = chain.output();
+        let shared = Shared {
+            chain: &chain,
+            sink_scratch_bytes,
+            sink: sink.as_ref(),
+            observer,
+            cancel,
+            tiles: grid.count(),
+            pixels: output.size.pixels() as u64,
+            tiles_done: AtomicU64::new(0),
+            pixels_done: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            failure: Mutex::new(None),
+        };
+        let workers = summary.threads as usize;
+        let (sender, receiver) = bounded(workers);
+        let seconds: Vec<StageSeconds> = std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..workers)
+                .map(|_| {
+                    let receiver = receiver.clone();
+                    let shared = &shared;
+                    scope.spawn(move || work(shared, &receiver))
+                })
+                .collect();
+            drop(receiver);
+            for sequence in 0..grid.count() {
+                if shared.stopped() || sender.send(Ticket { sequence, window: grid.nth(sequence) }).is_err() {
+                    break;
+                }
+            }
+            drop(sender);
+            handles.into_iter().map(|handle| handle.join().unwrap_or_default()).collect()
+        });
+        let done = shared.tiles_done.load(Ordering::Relaxed);
+        let failure = shared.failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if done < grid.count() {
+            return Err(Error::interrupted(format!(
+                "stopped after {done} of {} tiles; nothing was kept",
+                grid.count()
+            )));
+        }
+        for source in chain.sources() {
+            source.check_unchanged()?;
+        }
+        let finishing = Instant::now();
+        let written_bytes = sink.stored_bytes_written();
+        let output_bytes = sink.finish(!skip_flush)?;
+        let wall_seconds = start.elapsed().as_secs_f64();
+        let finish_seconds = finishing.elapsed().as_secs_f64();
+        Ok(Report {
+            wall_seconds,
+            finish_seconds,
+            cpu_seconds: memory::cpu_seconds() - cpu_start,
+            seconds: sum(&seconds),
+            limited_by: limiting(&seconds, wall_seconds, finish_seconds),
+            workers: seconds,
+            read_bytes: chain.sources().map(|source| source.stored_bytes_read()).sum(),
+            written_bytes: written_bytes.max(output_bytes),
+            output_bytes,
+            measured_peak_bytes: memory::peak_resident_bytes(),
+            pixels_per_second: (output.size.pixels() * output.bands) as f64 / wall_seconds,
+            plan: summary,
+        })
+    }
+}
+
+impl Shared<'_> {
+    fn stopped(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.cancel.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, error: Error) {
+        let mut failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A write that was woken because the run stops says no more than that it stops.
+        if failure.is_none() && error.kind() != ErrorKind::Interrupted {
+            *failure = Some(error);
+        }
+        self.failed.store(true, Ordering::Relaxed);
+        drop(failure);
+        self.sink.cancel();
+    }
+}
+
+/// The life of a worker. Returns where its time went.
+fn work(shared: &Shared<'_>, tickets: &Receiver<Ticket>) -> StageSeconds {
+    let mut workspace = Workspace::new(shared.chain);
+    let mut seconds = StageSeconds::default();
+    loop {
+        let waiting = Instant::now();
+        let Ok(ticket) = tickets.recv() else { break };
+        seconds.wait += waiting.elapsed().as_secs_f64();
+        if shared.stopped() {
+            // Tickets of this run are left undone, and nobody may wait for them.
+            shared.sink.cancel();
+            break;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| tile(shared, &mut workspace, &ticket, &mut seconds)));
+        let outcome = outcome
+            .unwrap_or_else(|panic| Err(Error::bug(format!("a worker panicked: {}", message_of(&*panic)))));
+        if let Err(error) = outcome {
+            let place =
+                format_args!("tile {} of {} (window {})", ticket.sequence + 1, shared.tiles, ticket.window);
+            shared.fail(error.at(place));
+            break;
+        }
+    }
+    seconds
+}
+
+fn tile(
+    shared: &Shared<'_>,
+    workspace: &mut Workspace,
+    ticket: &Ticket,
+    seconds: &mut StageSeconds,
+) -> Result<()> {
+    let start = Instant::now();
+    workspace.reading = Duration::ZERO;
+    workspace.compute(shared.chain, ticket.window)?;
+    for source in shared.chain.sources() {
+        source.check_unchanged()?;
+    }
+    let computed = start.elapsed();
+    workspace.scratch.reserve(shared.sink_scratch_bytes);
+    shared.sink.write(ticket.sequence, &workspace.output.view(), &mut workspace.scratch.frame())?;
+    seconds.read += workspace.reading.as_secs_f64();
+    seconds.compute += (computed - workspace.reading).as_secs_f64();
+    seconds.write += (start.elapsed() - computed).as_secs_f64();
+    let pixels = ticket.window.size().pixels() as u64;
+    let progress = Progress {
+        tiles_done: shared.tiles_done.fetch_add(1, Ordering::Relaxed) + 1,
+        tiles: shared.tiles,
+        pixels_done: shared.pixels_done.fetch_add(pixels, Ordering::Relaxed) + pixels,
+        pixels: shared.pixels,
+    };
+    shared.observer.tile_done(progress);
+    Ok(())
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+fn sum(workers: &[StageSeconds]) -> StageSeconds {
+    workers.iter().fold(StageSeconds::default(), |sum, worker| StageSeconds {
+        read: sum.read + worker.read,
+        compute: sum.compute + worker.compute,
+        write: sum.write + worker.write,
+        wait: sum.wait + worker.wait,
+    })
+}
+
+/// A sentence that names what a faster run would need.
+fn limiting(workers: &[StageSeconds], wall_seconds: f64, finish_seconds: f64) -> String {
+    let seconds = sum(workers);
+    let total = wall_seconds * workers.len().max(1) as f64;
+    let parts = [
+        ("reading the input", seconds.read),
+        ("computing", seconds.compute),
+        ("writing the output", seconds.write),
+        ("completing and flushing the output", finish_seconds * workers.len().max(1) as f64),
+    ];
+    let (what, most) = parts.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(("computing", 0.0));
+    format!("{what} took {:.0} % of the workers' time", 100.0 * most / total.max(f64::MIN_POSITIVE))
+}
