@@ -50,19 +50,16 @@ impl Plan {
         let (budget_bytes, budget_reason) = budget(options, limits);
         let workers = options.threads.unwrap_or(limits.cpus);
         let Choice { grid, workers, mut account } = choose(&graph, options, workers, budget_bytes)?;
-        let spare = budget_bytes.saturating_sub(account::total(&account));
+        // Whatever the budget leaves goes to sources that keep decoded blocks, which take no more than they can use.
+        let mut spare = budget_bytes.saturating_sub(account::total(&account));
         let largest = Largest::over(&graph.chain, &grid);
-        let caching = graph
-            .chain
-            .sources()
-            .filter(|source| source.plan_cache(Size::new(0, 0), Size::new(0, 0), 0, 0) > 0)
-            .count();
         for (number, source) in graph.chain.sources().enumerate() {
-            let share = usize::try_from(spare).unwrap_or(usize::MAX) / caching.max(1);
-            let bytes = source.plan_cache(grid.tile_size(), largest.read_size(number), workers, share);
+            let most = usize::try_from(spare).unwrap_or(usize::MAX);
+            let bytes = source.plan_cache(grid.tile_size(), largest.read_size(number), workers, most) as u64;
             if bytes > 0 {
                 let what = format!("decoded blocks of `{}`", source.name());
-                account.push(AccountLine { what, bytes_each: bytes as u64, count: 1 });
+                account.push(AccountLine { what, bytes_each: bytes, count: 1 });
+                spare = spare.saturating_sub(bytes);
             }
         }
         let summary = summarise(&graph, &grid, workers, budget_bytes, budget_reason, account);
@@ -106,7 +103,7 @@ fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64
     let mut least: Option<u64> = None;
     let mut options_seen =
         grids.into_iter().map(|grid| (grid, Largest::over(&graph.chain, &grid))).collect::<Vec<_>>();
-    options_seen.sort_by(|a, b| cost(graph, &a.0, workers).total_cmp(&cost(graph, &b.0, workers)));
+    options_seen.sort_by_cached_key(|(grid, _)| cost(graph, grid, workers).to_bits());
     for workers in (1..=workers).rev() {
         for (grid, largest) in &options_seen {
             let workers = workers.min(usize::try_from(grid.count()).unwrap_or(workers));
