@@ -1,2 +1,42 @@
-//! The `swathe` command.
-fn main() {}
+//! The `swathe` command: words in, words out. Everything else is in the library.
+
+mod arguments;
+mod commands;
+mod exit;
+mod operators;
+mod pipeline;
+mod progress;
+mod signals;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exit::install_panic_message();
+    let matches = match arguments::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return exit::of_arguments(&error),
+    };
+    let (name, arguments) = match matches.subcommand() {
+        Some(found) => found,
+        None => {
+            return exit::of_arguments(
+                &arguments::command().error(clap::error::ErrorKind::MissingSubcommand, "say what to do"),
+            );
+        }
+    };
+    let outcome = match name {
+        "info" => commands::info::run(arguments),
+        "operators" => commands::operators::run(arguments),
+        "compare" => commands::compare::run(arguments),
+        "generate" => commands::generate::run(arguments),
+        "preview" => commands::preview::run(arguments),
+        "demo" => commands::demo::run(arguments),
+        "run" => commands::run::run(arguments),
+        "pipeline" => pipeline::run(arguments),
+        "completions" => commands::completions::run(arguments),
+        "help" => commands::help::run(arguments),
+        operator => operators::run(operator, arguments),
+    };
+    exit::of(outcome)
+}

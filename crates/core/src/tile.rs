@@ -100,12 +100,7 @@ impl TileBuffer {
 
     /// The pixels to write.
     pub fn view_mut(&mut self) -> TileMut<'_> {
-        let (window, kind) = (self.window, self.kind);
-        let (row_stride, band_stride) = (window.width * kind.sample_type.size(), self.band_bytes());
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.storage);
-        let (data, rest) = bytes.split_at_mut(band_stride * kind.bands);
-        let mask = if kind.mask { Some(&mut rest[..window.size().pixels()]) } else { None };
-        TileMut { window, kind, row_stride, band_stride, data, mask, mask_stride: window.width }
+        TileMut::over(&mut self.storage, self.window, self.kind)
     }
 }
 
@@ -239,6 +234,22 @@ pub struct TileMut<'a> {
     data: &'a mut [u8],
     mask: Option<&'a mut [u8]>,
     mask_stride: usize,
+}
+
+impl<'a> TileMut<'a> {
+    /// A tile laid over memory of at least [`TileKind::bytes`] bytes.
+    ///
+    /// # Panics
+    /// If the memory is too small.
+    pub fn over(memory: &'a mut [u64], window: Window, kind: TileKind) -> Self {
+        let pixels = window.size().pixels();
+        let (row_stride, band_stride) =
+            (window.width * kind.sample_type.size(), pixels * kind.sample_type.size());
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(memory);
+        let (data, rest) = bytes.split_at_mut(band_stride * kind.bands);
+        let mask = if kind.mask { Some(&mut rest[..pixels]) } else { None };
+        TileMut { window, kind, row_stride, band_stride, data, mask, mask_stride: window.width }
+    }
 }
 
 impl TileMut<'_> {

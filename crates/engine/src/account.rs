@@ -173,14 +173,12 @@ impl Work {
     pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
         let mut work = Work::default();
         let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
-        walk(chain, chain.stages.len(), grid.tile(grid.across() / 2, grid.down() / 2), &mut |visit| {
-            match visit {
-                Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
-                Visit::Buffer { .. } => {}
-                Visit::Read { source, window } => {
-                    work.read += window.size().pixels() as f64;
-                    work.stretches += stretches(window, blocks[source].0, blocks[source].1);
-                }
+        walk(chain, chain.stages.len(), grid.typical(), &mut |visit| match visit {
+            Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
+            Visit::Buffer { .. } => {}
+            Visit::Read { source, window } => {
+                work.read += window.size().pixels() as f64;
+                work.stretches += stretches(window, blocks[source].0, blocks[source].1);
             }
         });
         work
@@ -207,7 +205,7 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
 /// Pixels that each stage computes for a tile in the middle of the raster.
 pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
     let mut pixels = vec![0.0; chain.stages.len()];
-    walk(chain, chain.stages.len(), grid.tile(grid.across() / 2, grid.down() / 2), &mut |visit| {
+    walk(chain, chain.stages.len(), grid.typical(), &mut |visit| {
         if let Visit::Output { stage, window } = visit {
             pixels[stage] += window.size().pixels() as f64;
         }

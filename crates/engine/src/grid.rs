@@ -44,6 +44,11 @@ impl TileGrid {
         Window::new(x as i64, y as i64, width, height)
     }
 
+    /// A tile of full size, from the middle of the raster where there are several.
+    pub(crate) fn typical(&self) -> Window {
+        self.tile((self.across() - 1) / 2, (self.down() - 1) / 2)
+    }
+
     /// The tile that is handed out as number `index`.
     pub(crate) fn nth(&self, index: u64) -> Window {
         let across = self.across() as u64;

@@ -1,1 +1,22 @@
 //! Where Swathe's pixels come from and go to: memory maps, TIFF, ENVI, NPY, raw, PNG.
+//!
+//! [`open`] reads whatever it knows, [`plan_output`] writes; neither knows operators, tiles or threads.
+
+mod access;
+mod bands;
+mod formats;
+mod mapping;
+mod nodata;
+mod output;
+mod png;
+mod preview;
+mod samples;
+mod synthetic;
+mod tiff;
+
+pub use access::AccessMethod;
+pub use formats::{Format, OpenOptions, OutputOptions, file_of, open, plan_output};
+pub use output::WriteMethod;
+pub use png::write_png;
+pub use preview::{Channels, Picture, PreviewOptions, preview, side_by_side};
+pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};

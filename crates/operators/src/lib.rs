@@ -1,1 +1,61 @@
 //! What Swathe can compute: one file an operator, and the list of them all.
+//!
+//! The folders say what an operator needs to see: [`point`] a pixel, [`focal`] a window around it. Adding an operator
+//! takes its file and one line in [`OPERATORS`].
+//!
+//! Knows nothing about files, threads, the clock or the environment.
+
+use swathe_core::OperatorSpec;
+
+pub mod focal;
+pub mod point;
+mod rows;
+mod simd;
+#[cfg(test)]
+mod trial;
+
+pub use simd::{CpuLevel, ForcedLevel, cpu_level, force_level};
+
+/// Every operator, sorted by name.
+#[rustfmt::skip] // one line an operator
+pub static OPERATORS: &[&OperatorSpec] = &[
+    &point::cast::SPEC,
+    &focal::convolve::SPEC,
+    &point::copy::SPEC,
+    &focal::gaussian::SPEC,
+    &focal::mean::SPEC,
+];
+
+/// The operator of that name.
+pub fn find(name: &str) -> Option<&'static OperatorSpec> {
+    OPERATORS.iter().copied().find(|spec| spec.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_each_entry_found() {
+        assert!(OPERATORS.is_sorted_by(|a, b| a.name < b.name));
+        for spec in OPERATORS {
+            assert_eq!(find(spec.name).unwrap().name, spec.name);
+            assert!(!spec.trials.is_empty(), "{} has no trial", spec.name);
+        }
+        assert!(find("no-such-operator").is_none());
+    }
+
+    #[test]
+    fn every_trial_is_the_same_for_any_tiling() {
+        for spec in OPERATORS {
+            trial::assert_tiling_never_shows(spec);
+        }
+    }
+
+    #[test]
+    fn every_trial_is_the_same_on_every_cpu_level() {
+        for spec in OPERATORS {
+            trial::assert_level_never_shows(spec);
+        }
+    }
+}

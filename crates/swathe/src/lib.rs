@@ -1,1 +1,101 @@
 //! Filter rasters bigger than memory: the library.
+//!
+//! A [`Job`] says what to do, as plain data; [`plan`] says what will happen and what it takes; [`Plan::run`] does it.
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use swathe::{Job, SyntheticOptions, generate, plan};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let (scene, smooth) = (folder.path().join("scene.tif"), folder.path().join("smooth.tif"));
+//! let (scene, smooth) = (scene.display().to_string(), smooth.display().to_string());
+//! generate(&scene, &SyntheticOptions::default(), &Default::default(), &Default::default())?.run(&(), &AtomicBool::new(false))?;
+//!
+//! let job = Job::from_toml(&format!(
+//!     "version = 1\nread = {{ path = '{scene}' }}\nwrite = {{ path = '{smooth}' }}\n\
+//!      step = [{{ operator = 'gaussian', parameters = {{ sigma = '2.2' }} }}]\nrun = {{ memory = '64MiB' }}"
+//! ))?;
+//! let report = plan(&job)?.run(&(), &AtomicBool::new(false))?;
+//! assert!(report.plan.predicted_peak_bytes < 64 << 20);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod catalogue;
+mod compare;
+mod info;
+mod job;
+mod quantity;
+
+use swathe_core::{RasterInfo, Result, Source};
+use swathe_engine::Graph;
+
+pub use catalogue::Formats;
+pub use compare::{Comparison, Difference, compare};
+pub use info::{BandStatistics, Info, info};
+pub use job::{Job, RunSettings};
+pub use quantity::parse_bytes;
+pub use swathe_core::{
+    Error, ErrorKind, Group, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType, Scalar, Size,
+    Value, Window,
+};
+pub use swathe_engine::{
+    AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary, Progress,
+    RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
+};
+pub use swathe_io::{
+    Channels, Pattern, Picture, PreviewOptions, SyntheticOptions, SyntheticSource, file_of, side_by_side,
+    write_png,
+};
+pub use swathe_operators::{OPERATORS, find as find_operator};
+
+/// Thinks a job out: opens its inputs, binds its operators, chooses tiles and workers within the budget.
+///
+/// # Errors
+/// Whatever is wrong with the job, its inputs or its output; Limit, where the budget cannot hold it.
+pub fn plan(job: &Job) -> Result<Plan> {
+    let limits = Limits::detect();
+    let graph = Graph::resolve(&job.pipeline, &Formats::for_job(job, &limits))?;
+    Plan::new(graph, &job.run.options()?, &limits)
+}
+
+/// Thinks out the making of a synthetic scene.
+///
+/// # Errors
+/// Usage, for options that make no sense; else as [`plan`].
+pub fn generate(
+    path: &str,
+    scene: &SyntheticOptions,
+    output: &std::collections::BTreeMap<String, String>,
+    run: &RunSettings,
+) -> Result<Plan> {
+    let limits = Limits::detect();
+    let source = SyntheticSource::new(*scene)?;
+    let formats = Formats::writing(Vec::new(), &limits);
+    let output = Output { path: path.to_owned(), options: output.clone() };
+    let destination = swathe_engine::Catalogue::destination(&formats, &output, source.info())?;
+    Plan::new(Graph::new(Box::new(source), Vec::new(), destination), &run.options()?, &limits)
+}
+
+/// A small 8-bit picture of a raster.
+///
+/// # Errors
+/// Where the raster can't be read, or the options make no sense for it.
+pub fn preview(path: &str, options: &PreviewOptions) -> Result<Picture> {
+    swathe_io::preview(open(path)?.as_ref(), options)
+}
+
+/// Opens a raster to be read.
+///
+/// # Errors
+/// Where it can't be opened or is no raster.
+pub fn open(path: &str) -> Result<Box<dyn Source>> {
+    swathe_io::open(path, &swathe_io::OpenOptions::default())
+}
+
+/// What a raster is, without its pixels.
+///
+/// # Errors
+/// As [`open`].
+pub fn describe(path: &str) -> Result<RasterInfo> {
+    Ok(open(path)?.info().clone())
+}

@@ -1,0 +1,245 @@
+//! The command line as clap sees it; operators' commands come from their descriptions.
+
+use std::collections::BTreeMap;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use swathe::{OperatorSpec, Parameter, ParameterKind, RunSettings};
+
+/// The whole command.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new("swathe")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Filter rasters bigger than memory")
+        .after_help("`swathe operators` lists the operators, `swathe help OPERATOR` explains one, `swathe demo` shows it all.")
+        .disable_help_subcommand(true)
+        .subcommand_required(false)
+        .arg_required_else_help(true);
+    for spec in swathe::OPERATORS {
+        command = command.subcommand(operator(spec));
+    }
+    command.subcommands(others())
+}
+
+fn others() -> Vec<Command> {
+    let file = |name: &'static str, help: &'static str| Arg::new(name).required(true).help(help);
+    let json = || Arg::new("json").long("json").action(ArgAction::SetTrue).help("print JSON");
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    vec![
+        Command::new("info").about("Say what a raster is").arg(file("FILE", "the raster")).arg(json()).arg(
+            Arg::new("stats").long("stats").action(ArgAction::SetTrue).help("count, minimum, maximum and mean of each band"),
+        ),
+        Command::new("operators").about("List the operators").arg(json()),
+        Command::new("compare")
+            .about("Compare two rasters; exit code 0 where they are equal, 1 where not")
+            .arg(file("A", "one raster"))
+            .arg(file("B", "the other"))
+            .arg(text("tolerance", "T", "the greatest difference that counts as equal").default_value("0"))
+            .arg(json()),
+        with_run_options(with_output_options(
+            Command::new("generate")
+                .about("Make a synthetic scene")
+                .arg(file("OUTPUT", "the raster to make"))
+                .arg(text("size", "WxH", "columns and rows").required(true))
+                .arg(text("bands", "N", "number of bands").default_value("1"))
+                .arg(text("type", "T", "sample type").default_value("u16"))
+                .arg(text("seed", "N", "another seed, another land").default_value("1"))
+                .arg(text("looks", "N", "looks of a radar: more looks, less speckle").default_value("4"))
+                .arg(text("pattern", "P", "what it shows").default_value("scene").value_parser(["scene", "noise", "ramp", "sar"])),
+        )),
+        Command::new("preview")
+            .about("Write a small picture of a raster as PNG")
+            .arg(file("INPUT", "the raster"))
+            .arg(file("OUTPUT", "the PNG"))
+            .arg(text("size", "WxH", "fit into this many pixels (default 1024x1024)"))
+            .arg(text("bands", "r,g,b", "bands for red, green and blue, or one for grey, from 1"))
+            .arg(text("stretch", "LO,HI", "percentiles that become black and white").default_value("2,98"))
+            .arg(text("window", "X,Y,W,H", "only this part").allow_hyphen_values(true))
+            .arg(Arg::new("overwrite").long("overwrite").action(ArgAction::SetTrue).help("replace an existing picture")),
+        Command::new("demo")
+            .about("Make a scene larger than the budget, filter it, and show what happened")
+            .arg(text("memory", "SIZE", "the budget").default_value("48MiB"))
+            .arg(text("size", "WxH", "the scene").default_value("16000x12000"))
+            .arg(text("dir", "DIR", "where to work").default_value("swathe-demo"))
+            .arg(Arg::new("keep").long("keep").action(ArgAction::SetTrue).help("keep the scene and the result")),
+        with_run_options(Command::new("run").about("Run a job from a TOML or JSON file").arg(file("JOB", "the job"))),
+        with_run_options(
+            Command::new("pipeline")
+                .about("Run a chain in one sweep: pipeline ! read INPUT ! OPERATOR ... ! write OUTPUT")
+                .arg(Arg::new("STEPS").required(true).num_args(1..).allow_hyphen_values(true).trailing_var_arg(true).help(
+                    "steps with `!` between them: `read INPUT`, operators with their parameters, `write OUTPUT` with output options; run options come before the first `!`",
+                )),
+        ),
+        Command::new("completions")
+            .about("Print completions for a shell")
+            .arg(Arg::new("SHELL").required(true).value_parser(["bash", "elvish", "fish", "powershell", "zsh"])),
+        Command::new("help").about("Explain an operator or a command").arg(Arg::new("NAME").help("the operator or command")),
+    ]
+}
+
+/// The command of an operator.
+fn operator(spec: &OperatorSpec) -> Command {
+    let mut command = with_parameters(Command::new(spec.name), spec).about(spec.summary).after_help(format!(
+        "`swathe help {}` says what it computes, and how it treats edges and nodata.",
+        spec.name
+    ));
+    for (number, name) in input_names(spec).into_iter().enumerate() {
+        command = command.arg(
+            Arg::new(name)
+                .required(number < spec.inputs.0)
+                .help("a raster to read (FILE, FILE:BAND or FILE:page=N)"),
+        );
+    }
+    command = command.arg(Arg::new("OUTPUT").required(true).help("the raster to write"));
+    command = command.arg(
+        Arg::new("nodata-value")
+            .long("nodata-value")
+            .value_name("V")
+            .allow_hyphen_values(true)
+            .help("take this for no data, whatever the file says"),
+    );
+    with_run_options(with_output_options(command))
+}
+
+/// The names of an operator's inputs on its own command line.
+pub(crate) fn input_names(spec: &OperatorSpec) -> Vec<&'static str> {
+    const NAMES: [&str; 4] = ["INPUT", "SECOND", "THIRD", "FOURTH"];
+    if spec.inputs.0 == 2 { vec!["FIRST", "SECOND"] } else { NAMES[..spec.inputs.0.clamp(1, 4)].to_vec() }
+}
+
+/// Adds an operator's parameters to a command.
+pub(crate) fn with_parameters(command: Command, spec: &OperatorSpec) -> Command {
+    spec.parameters.iter().fold(command, |command, parameter| command.arg(argument(parameter)))
+}
+
+fn argument(parameter: &Parameter) -> Arg {
+    let argument = Arg::new(parameter.name).long(parameter.name).required(parameter.required);
+    let help = match (parameter.default, parameter.kind) {
+        (Some(default), kind) if kind != ParameterKind::Flag => {
+            format!("{} [default: {default}]", parameter.help)
+        }
+        _ => parameter.help.to_owned(),
+    };
+    match parameter.kind {
+        ParameterKind::Flag => argument.action(ArgAction::SetTrue).help(help),
+        kind => argument.value_name(value_name(kind)).allow_hyphen_values(true).help(help),
+    }
+}
+
+/// What stands for a value in help.
+pub(crate) fn value_name(kind: ParameterKind) -> String {
+    match kind {
+        ParameterKind::Number { .. } => "X".into(),
+        ParameterKind::Integer { .. } => "N".into(),
+        ParameterKind::Numbers { fewest, most, .. } if fewest == most => vec!["X"; most.min(4)].join(","),
+        ParameterKind::Numbers { .. } => "X[,X]".into(),
+        ParameterKind::Size { .. } => "N[xM]".into(),
+        ParameterKind::Choice(words) => words.join("|"),
+        ParameterKind::Text => "TEXT".into(),
+        ParameterKind::Flag => String::new(),
+        ParameterKind::SampleType => "T".into(),
+        ParameterKind::Boundary => "MODE".into(),
+        ParameterKind::NodataPolicy => "POLICY".into(),
+        ParameterKind::Table => "TABLE|FILE".into(),
+    }
+}
+
+/// The parameters that were given, as text.
+pub(crate) fn parameters_of(spec: &OperatorSpec, matches: &ArgMatches) -> BTreeMap<String, String> {
+    let given = spec.parameters.iter().filter_map(|parameter| {
+        let text = match parameter.kind {
+            ParameterKind::Flag => matches.get_flag(parameter.name).then(|| "true".to_owned()),
+            _ => matches.get_one::<String>(parameter.name).cloned(),
+        };
+        text.map(|text| (parameter.name.to_owned(), text))
+    });
+    given.collect()
+}
+
+const OUTPUT_OPTIONS: [(&str, &str, &str); 6] = [
+    ("format", "FORMAT", "tiff (else by the name's ending)"),
+    ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256]"),
+    ("strips", "ROWS", "strips of so many rows instead of tiles"),
+    ("interleave", "band|pixel", "bands one after the other, or pixel by pixel [default: pixel]"),
+    ("bigtiff", "auto|yes|no", "BigTIFF or classic; auto decides from the size"),
+    ("write-method", "pwrite|mmap", "how pixels get into the file [default: pwrite]"),
+];
+
+/// Adds the output options to a command.
+pub(crate) fn with_output_options(command: Command) -> Command {
+    let command = OUTPUT_OPTIONS.iter().fold(command, |command, (name, value, help)| {
+        command.arg(Arg::new(*name).long(*name).value_name(*value).help(*help).help_heading("Output options"))
+    });
+    command.arg(
+        Arg::new("overwrite")
+            .long("overwrite")
+            .action(ArgAction::SetTrue)
+            .help("replace an existing output")
+            .help_heading("Output options"),
+    )
+}
+
+/// The output options that were given, as text.
+pub(crate) fn output_options_of(matches: &ArgMatches) -> BTreeMap<String, String> {
+    let given = OUTPUT_OPTIONS
+        .iter()
+        .filter_map(|(name, ..)| Some(((*name).to_owned(), matches.get_one::<String>(name)?.clone())));
+    let overwrite = matches.get_flag("overwrite").then(|| ("overwrite".to_owned(), "yes".to_owned()));
+    given.chain(overwrite).collect()
+}
+
+/// Adds the run options to a command.
+pub(crate) fn with_run_options(command: Command) -> Command {
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help).help_heading("Run options")
+    };
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).help_heading("Run options")
+    };
+    command
+        .arg(text("memory", "SIZE", "the most resident memory the process may use [default: half of what is left, at most 1 GiB]"))
+        .arg(text("threads", "N", "workers [default: the CPUs this process may use]").value_parser(clap::value_parser!(usize)))
+        .arg(text("tile", "WxH", "tile size [default: chosen from budget, halo and blocks]"))
+        .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
+        .arg(text("io", "mmap|pread", "how inputs are read [default: by file system]").value_parser(["mmap", "pread"]))
+        .arg(flag("plan", "print the plan and stop"))
+        .arg(flag("json", "print the plan as JSON"))
+        .arg(flag("print-job", "print the same as a job file and stop"))
+        .arg(text("progress", "auto|bar|json|none", "how progress is shown").default_value("auto").value_parser(["auto", "bar", "json", "none"]))
+        .arg(text("report", "FILE.json", "write what happened, as JSON"))
+        .arg(flag("quiet", "say nothing but errors"))
+        .arg(flag("verbose", "say more"))
+}
+
+/// The run options that were given.
+pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    RunSettings {
+        memory: text("memory"),
+        threads: matches.get_one::<usize>("threads").copied(),
+        tile: text("tile"),
+        flush: text("flush").map(|word| word == "yes"),
+        io: text("io"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn negative_values_are_values() {
+        let words =
+            ["swathe", "cast", "a.tif", "b.tif", "--type", "u8", "--offset", "-3", "--nodata-value", "-9999"];
+        let matches = command().try_get_matches_from(words).unwrap();
+        let (name, matches) = matches.subcommand().unwrap();
+        let parameters = parameters_of(swathe::find_operator(name).unwrap(), matches);
+        assert_eq!(parameters["offset"], "-3");
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands that are no operators, one file each.
+
+pub(crate) mod compare;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod generate;
+pub(crate) mod help;
+pub(crate) mod info;
+pub(crate) mod operators;
+pub(crate) mod preview;
+pub(crate) mod run;

@@ -1,0 +1,84 @@
+//! `swathe help NAME`: an operator's whole page, or a command's help.
+
+use clap::ArgMatches;
+use swathe::{Error, OperatorSpec, ParameterKind};
+
+use crate::arguments;
+use crate::exit::{Done, print};
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
+    let mut command = arguments::command();
+    let text = match matches.get_one::<String>("NAME").map(String::as_str) {
+        None => command.render_long_help().to_string(),
+        Some(name) => match (swathe::find_operator(name), command.find_subcommand_mut(name)) {
+            (Some(spec), _) => page(spec),
+            (None, Some(command)) => command.render_long_help().to_string(),
+            (None, None) => {
+                return Err(Error::usage(format!(
+                    "there is no operator or command `{name}`; `swathe operators` lists the operators"
+                )));
+            }
+        },
+    };
+    print(text.trim_end())?;
+    Ok(Done::Well)
+}
+
+/// Everything that an operator's description says.
+fn page(spec: &OperatorSpec) -> String {
+    let documentation = &spec.documentation;
+    let mut text = format!("{}: {}\n\n", spec.name, spec.summary);
+    let inputs = arguments::input_names(spec).join(" ");
+    text += &format!(
+        "  swathe {} {inputs} OUTPUT [parameters] [output options] [run options]\n\nparameters\n",
+        spec.name
+    );
+    for parameter in spec.parameters {
+        let value = arguments::value_name(parameter.kind);
+        let state = match (parameter.default, parameter.required) {
+            (_, true) => " (required)".to_owned(),
+            (Some(default), _) => format!(" (default {default})"),
+            _ => String::new(),
+        };
+        text += &format!(
+            "  --{} {value}{state}\n      {}{}\n",
+            parameter.name,
+            parameter.help,
+            limits(parameter.kind)
+        );
+    }
+    let sections = [
+        ("computes", documentation.formula),
+        ("halo", documentation.halo),
+        ("types", documentation.types),
+        ("nodata", documentation.nodata),
+        ("cost", documentation.cost),
+        ("source", documentation.source),
+        ("agrees with", documentation.agrees),
+        ("example", documentation.example),
+    ];
+    for (heading, body) in sections {
+        let body = body.trim().lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
+        text += &format!("\n{heading}\n{body}\n");
+    }
+    text
+}
+
+fn limits(kind: ParameterKind) -> String {
+    match kind {
+        ParameterKind::Number { least, greatest } | ParameterKind::Numbers { least, greatest, .. } => {
+            match (least > f64::MIN, greatest < f64::MAX) {
+                (true, true) => format!("; from {least} to {greatest}"),
+                (true, false) => format!("; at least {least}"),
+                (false, true) => format!("; at most {greatest}"),
+                (false, false) => String::new(),
+            }
+        }
+        ParameterKind::Integer { least, greatest } if least > i64::MIN && greatest < i64::MAX => {
+            format!("; from {least} to {greatest}")
+        }
+        ParameterKind::Size { greatest } if greatest < usize::MAX => format!("; sides up to {greatest}"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,73 @@
+//! `swathe info FILE`.
+
+use clap::ArgMatches;
+use swathe::{Error, Info};
+
+use crate::exit::{Done, print};
+use crate::words;
+
+/// Runs the command.
+pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
+    let path = matches.get_one::<String>("FILE").map_or("", String::as_str);
+    let info = swathe::info(path, matches.get_flag("stats"))?;
+    let text = if matches.get_flag("json") {
+        serde_json::to_string_pretty(&info)
+            .map_err(|error| Error::bug(format!("cannot write JSON: {error}")))?
+    } else {
+        readable(&info)
+    };
+    print(&text)?;
+    Ok(Done::Well)
+}
+
+fn readable(info: &Info) -> String {
+    let mut lines = vec![
+        info.name.clone(),
+        format!(
+            "  size        {} x {} pixels, {} band(s) of {}",
+            info.width, info.height, info.bands, info.sample_type
+        ),
+        format!("  blocks      {} x {}", info.block_width, info.block_height),
+        format!(
+            "  pixels      {}, stored in {}",
+            words::bytes(info.pixel_bytes),
+            words::bytes(info.stored_bytes)
+        ),
+    ];
+    let mut line = |name: &str, value: String| lines.push(format!("  {name:<11} {value}"));
+    if let Some(nodata) = &info.nodata {
+        line("nodata", nodata.clone());
+    }
+    if info.mask {
+        line("mask", "yes".into());
+    }
+    if let Some([x, dx, _, y, _, dy]) = info.transform {
+        line("origin", format!("{x}, {y}"));
+        line("pixel size", format!("{dx}, {dy}"));
+    }
+    if let Some(epsg) = info.epsg {
+        line("system", format!("EPSG:{epsg}"));
+    }
+    if info.pixel_is_point {
+        line("pixels are", "points".into());
+    }
+    if info.control_points > 0 {
+        line("ground control points", info.control_points.to_string());
+    }
+    if !info.colours.is_empty() {
+        line("colours", info.colours.join(", "));
+    }
+    for (name, value, band) in &info.metadata {
+        let of = band.map_or_else(String::new, |band| format!(" (band {band})"));
+        line("metadata", format!("{name} = {value}{of}"));
+    }
+    for (number, band) in info.statistics.iter().flatten().enumerate() {
+        let value = |value: Option<f64>| value.map_or("none".to_owned(), |value| value.to_string());
+        let (least, greatest, mean) = (value(band.minimum), value(band.maximum), value(band.mean));
+        line(
+            &format!("band {}", number + 1),
+            format!("{} valid, minimum {least}, maximum {greatest}, mean {mean}", band.count),
+        );
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,78 @@
+//! How the command ends: exit codes by whose fault it is (INTERFACE), and the last words on stderr.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use swathe::{Error, ErrorKind};
+
+/// What a command that found no fault returns: 0, or 1 where what was compared differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// All is well.
+    Well,
+    /// `compare` found differences.
+    Different,
+}
+
+/// Writes to stderr, where nobody may be listening.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Writes a result to stdout. A reader that went away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    match writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("cannot write to the standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The exit code of an outcome; errors are said.
+pub(crate) fn of(outcome: Result<Done, Error>) -> ExitCode {
+    match outcome {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Different) => ExitCode::from(1),
+        Err(error) => {
+            say(&format!("swathe: {error}"));
+            if error.kind() == ErrorKind::Bug {
+                say(REPORT);
+            }
+            ExitCode::from(code(error.kind()))
+        }
+    }
+}
+
+fn code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Io => 1,
+        ErrorKind::Usage => 2,
+        ErrorKind::Limit => 3,
+        ErrorKind::Damaged => 4,
+        ErrorKind::Unsupported => 5,
+        ErrorKind::Bug => 70,
+        ErrorKind::Interrupted => crate::signals::exit_code(),
+    }
+}
+
+/// The exit code of a command line that clap does not understand, or of help that was asked for.
+pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
+    // Nobody may be reading the help.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+const REPORT: &str = "this is a bug in swathe: please report it with the command line, `swathe --version` and the message above";
+
+/// A panic is a bug: it is said so, and how to report it, without a backtrace that only frightens.
+pub(crate) fn install_panic_message() {
+    let inherited = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+            inherited(panic);
+        } else {
+            say(&format!("swathe: {panic}"));
+        }
+    }));
+}

@@ -1,0 +1,87 @@
+//! Plans and reports for people.
+
+use swathe::{PlanSummary, RasterSummary, Report};
+
+/// Bytes with a unit that keeps the number short.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    for (unit, power) in UNITS {
+        if count >= 1 << power {
+            return format!("{:.1} {unit}", count as f64 / f64::from(power).exp2());
+        }
+    }
+    format!("{count} bytes")
+}
+
+fn raster(raster: &RasterSummary) -> String {
+    let RasterSummary { name, width, height, bands, sample_type, block_width, block_height, method } = raster;
+    let bands = if *bands == 1 { "1 band".to_owned() } else { format!("{bands} bands") };
+    format!(
+        "{name}: {width} x {height}, {bands} of {sample_type}, blocks of {block_width} x {block_height}, by {method}"
+    )
+}
+
+fn sides(halo: [u64; 4]) -> String {
+    let [left, top, right, bottom] = halo;
+    if [top, right, bottom] == [left; 3] {
+        format!("{left} on each side")
+    } else {
+        format!("left {left}, top {top}, right {right}, bottom {bottom}")
+    }
+}
+
+/// What will happen.
+pub(crate) fn plan(plan: &PlanSummary) -> String {
+    let mut lines = vec!["plan".to_owned()];
+    lines.extend(plan.inputs.iter().map(|input| format!("  read     {}", raster(input))));
+    for stage in &plan.stages {
+        let factor = stage.recompute_factor;
+        let again = if factor > 1.0005 {
+            format!(", {:.1} % computed twice", 100.0 * (factor - 1.0))
+        } else {
+            String::new()
+        };
+        lines.push(format!("  compute  {}: halo {}{again}", stage.operator, sides(stage.halo)));
+    }
+    lines.push(format!("  write    {}", raster(&plan.output)));
+    lines.push(format!(
+        "  tiles    {} of {} x {}, {} pass, {} workers; halo of the chain {}; {:.1} % of the input read twice",
+        plan.tiles,
+        plan.tile_width,
+        plan.tile_height,
+        plan.passes,
+        plan.threads,
+        sides(plan.halo),
+        100.0 * (plan.read_factor - 1.0).max(0.0)
+    ));
+    lines.push(format!("  budget   {} ({})", bytes(plan.budget_bytes), plan.budget_reason));
+    for line in &plan.account {
+        let count = if line.count > 1 { format!("{} x ", line.count) } else { String::new() };
+        lines.push(format!("             {:>12}  {count}{}", bytes(line.bytes_each * line.count), line.what));
+    }
+    lines.push(format!("  peak     {} predicted", bytes(plan.predicted_peak_bytes)));
+    lines.push(format!(
+        "  traffic  {} to read, {} to write",
+        bytes(plan.read_bytes),
+        bytes(plan.write_bytes)
+    ));
+    let free = plan.disk_free_bytes.map_or_else(|| "unknown".into(), bytes);
+    lines.push(format!("  disk     {} needed, {free} free", bytes(plan.disk_needed_bytes)));
+    lines.join("\n")
+}
+
+/// What happened.
+pub(crate) fn report(report: &Report) -> String {
+    let measured = report.measured_peak_bytes.map_or_else(|| "unknown".into(), bytes);
+    format!(
+        "{}: {} in {:.2} s, {:.0} Mpx/s, {} CPU seconds\npeak memory {measured} ({} predicted, budget {})\n{}",
+        report.plan.output.name,
+        bytes(report.output_bytes),
+        report.wall_seconds,
+        report.pixels_per_second / 1e6,
+        (report.cpu_seconds * 100.0).round() / 100.0,
+        bytes(report.plan.predicted_peak_bytes),
+        bytes(report.plan.budget_bytes),
+        report.limited_by
+    )
+}

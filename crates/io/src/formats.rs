@@ -1,0 +1,152 @@
+//! The formats by name: what a file is, and what an output is to be.
+
+use std::path::PathBuf;
+
+use swathe_core::{Destination, Error, RasterInfo, Result, Scalar, Size, Source};
+
+use crate::access::{AccessMethod, InputFile};
+use crate::bands::BandSelection;
+use crate::nodata::WithNodata;
+use crate::output::{OutputPlace, WriteMethod};
+use crate::tiff::{TiffDestination, TiffLayout, TiffSource, is_tiff};
+
+/// How to read a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenOptions {
+    /// How its bytes are reached; `None` chooses from the file system.
+    pub access: Option<AccessMethod>,
+    /// A nodata value that stands in for the file's own.
+    pub nodata: Option<Scalar>,
+}
+
+/// A file format that can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// TIFF or BigTIFF.
+    Tiff,
+}
+
+/// How to write a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OutputOptions {
+    /// The format; `None` takes it from the name's ending.
+    pub format: Option<Format>,
+    /// Tile size; `None` takes 256 x 256.
+    pub block: Option<Size>,
+    /// Rows of a strip, where strips are wanted instead of tiles.
+    pub strips: Option<usize>,
+    /// Bands one after the other rather than pixel by pixel.
+    pub planar: bool,
+    /// BigTIFF or classic; `None` decides from the size.
+    pub big: Option<bool>,
+    /// Whether an existing file is replaced.
+    pub overwrite: bool,
+    /// How bytes get into the file.
+    pub method: WriteMethod,
+    /// The most bytes that may wait to be written to the disk; `None` leaves it to the kernel.
+    pub dirty_limit_bytes: Option<u64>,
+    /// Files that must not be the output.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// What follows a file's name after a colon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Selection {
+    /// One band, from 0.
+    band: Option<usize>,
+    /// The page, from 0.
+    page: usize,
+}
+
+/// Splits `file.tif:2` and `file.tif:page=3` where no file of that whole name exists.
+fn split(spec: &str) -> Result<(&str, Selection)> {
+    let whole = (spec, Selection::default());
+    if std::path::Path::new(spec).exists() {
+        return Ok(whole);
+    }
+    let Some((path, selected)) = spec.rsplit_once(':') else { return Ok(whole) };
+    let number = |text: &str| {
+        let number = text.parse::<usize>().ok().filter(|&number| number > 0);
+        number.map(|number| number - 1)
+    };
+    if let Some(page) = selected.strip_prefix("page=") {
+        let page =
+            number(page).ok_or_else(|| Error::usage(format!("`{spec}`: pages are numbered from 1")))?;
+        return Ok((path, Selection { band: None, page }));
+    }
+    Ok(number(selected).map_or(whole, |band| (path, Selection { band: Some(band), page: 0 })))
+}
+
+/// The file behind a name with or without a selection.
+pub fn file_of(spec: &str) -> PathBuf {
+    PathBuf::from(split(spec).map_or(spec, |(path, _)| path))
+}
+
+/// Opens a raster: `file`, `file:BAND` or `file:page=N`, numbered from 1.
+///
+/// # Errors
+/// Io, where it can't be read; Damaged, where it contradicts itself; Unsupported, where it is none of the formats.
+pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    let (path, selection) = split(spec)?;
+    let file = InputFile::open(path, options.access)?;
+    let mut head = [0; 8];
+    let length = head.len().min(usize::try_from(file.length()).unwrap_or(usize::MAX));
+    file.read_at(0, &mut head[..length])?;
+    if !is_tiff(&head[..length]) {
+        return Err(Error::unsupported(format!("`{path}` is no raster of a known format; known is TIFF")));
+    }
+    let mut source: Box<dyn Source> = Box::new(TiffSource::open(file, selection.page)?);
+    if let Some(nodata) = options.nodata {
+        source = Box::new(WithNodata::new(source, nodata));
+    }
+    match selection.band {
+        Some(band) => Ok(Box::new(BandSelection::new(source, band)?)),
+        None => Ok(source),
+    }
+}
+
+/// Thinks out an output.
+///
+/// # Errors
+/// Usage, where the name has no known ending, the output is in the way, or an option makes no sense.
+pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Result<Box<dyn Destination>> {
+    let ending = std::path::Path::new(path).extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match (options.format, ending.as_deref()) {
+        (Some(Format::Tiff), _) | (None, Some("tif" | "tiff" | "gtiff")) => {}
+        _ => {
+            return Err(Error::usage(format!(
+                "`{path}`: the ending names no format that can be written; known is .tif"
+            )));
+        }
+    }
+    let place = OutputPlace::new(path, options.overwrite, &options.inputs)?;
+    let block = match (options.strips, options.block) {
+        (Some(rows), _) => Size::new(info.size.width, rows.min(info.size.height)),
+        (None, block) => block.unwrap_or(Size::new(256, 256)),
+    };
+    let layout = TiffLayout {
+        block,
+        tiled: options.strips.is_none(),
+        planar: options.planar,
+        big: options.big,
+        method: options.method,
+        dirty_limit_bytes: options.dirty_limit_bytes,
+    };
+    Ok(Box::new(TiffDestination::new(place, info, layout)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selections_are_split_off() {
+        let none = Selection::default();
+        assert_eq!(split("a.tif").unwrap(), ("a.tif", none));
+        assert_eq!(split("a.tif:3").unwrap(), ("a.tif", Selection { band: Some(2), page: 0 }));
+        assert_eq!(split("a.tif:page=2").unwrap(), ("a.tif", Selection { band: None, page: 1 }));
+        assert_eq!(split("c:a.tif").unwrap(), ("c:a.tif", none));
+        assert_eq!(split("a.tif:0").unwrap(), ("a.tif:0", none));
+        assert!(split("a.tif:page=0").is_err());
+    }
+}

@@ -1,0 +1,244 @@
+//! The life of an output file: checked, reserved, written under a temporary name, flushed, renamed.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use swathe_core::{Error, ErrorKind, Result};
+use tempfile::NamedTempFile;
+
+use crate::mapping;
+
+/// How pixels get into an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteMethod {
+    /// Positioned writes of whole runs of blocks.
+    #[default]
+    Pwrite,
+    /// Stores through a memory map of the run.
+    Mmap,
+}
+
+/// Where an output goes and what is in its way, looked at before anything is made.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputPlace {
+    path: PathBuf,
+    name: String,
+    folder: PathBuf,
+    /// Mode bits of a file that is replaced.
+    mode: Option<u32>,
+}
+
+impl OutputPlace {
+    /// Looks at `path`. `inputs` are files that must not be the output, by whatever name or link.
+    ///
+    /// # Errors
+    /// Usage, where the output is an input, or exists and `overwrite` is not set; Io, where its folder is missing.
+    pub(crate) fn new(path: &str, overwrite: bool, inputs: &[PathBuf]) -> Result<Self> {
+        let target = PathBuf::from(path);
+        let mut mode = None;
+        if let Ok(metadata) = fs::metadata(&target) {
+            for input in inputs {
+                if fs::metadata(input)
+                    .is_ok_and(|input| (input.dev(), input.ino()) == (metadata.dev(), metadata.ino()))
+                {
+                    return Err(Error::usage(format!(
+                        "the output `{path}` is the input `{}`",
+                        input.display()
+                    )));
+                }
+            }
+            if metadata.is_dir() {
+                return Err(Error::usage(format!("the output `{path}` is a directory")));
+            }
+            if !metadata.is_file() {
+                return Err(Error::usage(format!("the output `{path}` is no regular file")));
+            }
+            if !overwrite {
+                return Err(Error::usage(format!("the output `{path}` exists; `--overwrite` replaces it")));
+            }
+            mode = Some(metadata.mode() & 0o7777);
+        }
+        // A link to a missing or an old file is followed, so that the result lies where the link points.
+        let target = fs::canonicalize(&target).unwrap_or(target);
+        if target.file_name().is_none() {
+            return Err(Error::usage(format!("`{path}` names no file")));
+        }
+        let folder = match target.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        match fs::metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => {
+                return Err(Error::new(ErrorKind::Io, format!("`{}` is not a folder", folder.display())));
+            }
+            Err(error) => {
+                return Err(Error::io(
+                    format_args!("cannot write into folder `{}`", folder.display()),
+                    error,
+                ));
+            }
+        }
+        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode })
+    }
+
+    /// The name as the user gave it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes free on the output's disk for this user.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let statistics = rustix::fs::statvfs(&self.folder).ok()?;
+        Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+    }
+
+    /// Begins the file under a temporary name, with `bytes` reserved.
+    ///
+    /// # Errors
+    /// Limit, where the disk cannot hold it; Io, where the folder cannot be written.
+    pub(crate) fn create(
+        self,
+        bytes: u64,
+        method: WriteMethod,
+        dirty_limit_bytes: Option<u64>,
+    ) -> Result<OutputFile> {
+        let too_small = |free: u64| {
+            Error::limit(format!(
+                "`{}` needs {} MiB, and {} MiB are free on its disk",
+                self.name,
+                bytes.div_ceil(1 << 20),
+                free >> 20
+            ))
+        };
+        if let Some(free) = self.free_bytes().filter(|&free| free < bytes) {
+            return Err(too_small(free));
+        }
+        let file_name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{file_name}."))
+            .suffix(".partial")
+            .tempfile_in(&self.folder)
+            .map_err(|error| {
+                Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
+            })?;
+        match rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1)) {
+            Ok(()) => {}
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+                return Err(too_small(self.free_bytes().unwrap_or(0)));
+            }
+            // Some network file systems cannot reserve.
+            Err(_) => file.as_file().set_len(bytes).map_err(|error| {
+                Error::io(format_args!("cannot make `{}` {bytes} bytes long", self.name), error)
+            })?,
+        }
+        let writeback = WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() };
+        Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0) })
+    }
+}
+
+/// An output being written. Dropped before [`OutputFile::publish`], it is removed.
+#[derive(Debug)]
+pub(crate) struct OutputFile {
+    file: NamedTempFile,
+    place: OutputPlace,
+    method: WriteMethod,
+    writeback: WriteBack,
+    written: AtomicU64,
+}
+
+/// Keeps the bytes that wait to be written to the disk under a limit: starts them early, waits for the oldest.
+#[derive(Debug)]
+struct WriteBack {
+    limit_bytes: Option<u64>,
+    state: Mutex<Vec<Range<u64>>>,
+}
+
+impl OutputFile {
+    /// Bytes written so far.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Writes `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// Limit, where the disk is full all the same; Io, where it cannot be written.
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let range = offset..offset + bytes.len() as u64;
+        match self.method {
+            WriteMethod::Pwrite => {
+                self.file.as_file().write_all_at(bytes, offset).map_err(|error| self.cannot_write(error))?
+            }
+            WriteMethod::Mmap => {
+                mapping::with_mapped_mut(self.file.as_file(), &self.place.name, range.clone(), |target| {
+                    target.copy_from_slice(bytes)
+                })?;
+            }
+        }
+        self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.writeback.note(self.file.as_file(), range);
+        Ok(())
+    }
+
+    fn cannot_write(&self, error: io::Error) -> Error {
+        Error::io(format_args!("cannot write `{}`", self.place.name), error)
+    }
+
+    /// Cuts the file to `bytes`, flushes it where `flush` says so, and gives it its name.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn publish(self, bytes: u64, flush: bool) -> Result<()> {
+        let OutputFile { file, place, .. } = self;
+        let cannot = |error: io::Error| Error::io(format_args!("cannot write `{}`", place.name), error);
+        file.as_file().set_len(bytes).map_err(cannot)?;
+        let mode = place.mode.unwrap_or_else(|| 0o666 & !umask());
+        file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(cannot)?;
+        if flush {
+            file.as_file().sync_all().map_err(cannot)?;
+        }
+        file.persist(&place.path).map_err(|error| cannot(error.error))?;
+        if flush {
+            // The name is only safe once the folder is on the disk too; file systems without folders to flush say so.
+            let _ = File::open(&place.folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(())
+    }
+}
+
+/// The mode bits that this process takes from new files, without changing them.
+fn umask() -> u32 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
+}
+
+impl WriteBack {
+    fn note(&self, file: &File, range: Range<u64>) {
+        let Some(limit) = self.limit_bytes else { return };
+        mapping::start_writeback(file, range.clone());
+        let mut oldest = Vec::new();
+        {
+            let mut waiting = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.push(range);
+            let mut dirty: u64 = waiting.iter().map(|range| range.end - range.start).sum();
+            let mut old = 0;
+            while dirty > limit && old < waiting.len() {
+                dirty -= waiting[old].end - waiting[old].start;
+                old += 1;
+            }
+            oldest.extend(waiting.drain(..old));
+        }
+        for range in oldest {
+            mapping::wait_writeback(file, range);
+        }
+    }
+}

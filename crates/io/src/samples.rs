@@ -1,0 +1,56 @@
+//! Samples between a file's order of bytes and of bands, and ours.
+
+use crate::tiff::directory::ByteOrder;
+
+/// Copies sample `sample` of every pixel of `stored`, which holds `samples` of `size` bytes for each, to `target`,
+/// which holds one for each, in native byte order.
+pub(crate) fn gather(
+    stored: &[u8],
+    sample: usize,
+    samples: usize,
+    size: usize,
+    order: ByteOrder,
+    target: &mut [u8],
+) {
+    match size {
+        1 => gather_words::<1>(stored, sample, samples, false, target),
+        2 => gather_words::<2>(stored, sample, samples, order != ByteOrder::NATIVE, target),
+        4 => gather_words::<4>(stored, sample, samples, order != ByteOrder::NATIVE, target),
+        _ => gather_words::<8>(stored, sample, samples, order != ByteOrder::NATIVE, target),
+    }
+}
+
+fn gather_words<const N: usize>(stored: &[u8], sample: usize, samples: usize, swap: bool, target: &mut [u8]) {
+    if samples == 1 && !swap {
+        return target.copy_from_slice(stored);
+    }
+    let (stored, _) = stored.as_chunks::<N>();
+    let (target, _) = target.as_chunks_mut::<N>();
+    for (to, from) in target.iter_mut().zip(stored[sample..].iter().step_by(samples)) {
+        *to = *from;
+        if swap {
+            to.reverse();
+        }
+    }
+}
+
+/// The reverse of [`gather`] for files in native order.
+pub(crate) fn scatter(row: &[u8], sample: usize, samples: usize, size: usize, target: &mut [u8]) {
+    match size {
+        1 => scatter_words::<1>(row, sample, samples, target),
+        2 => scatter_words::<2>(row, sample, samples, target),
+        4 => scatter_words::<4>(row, sample, samples, target),
+        _ => scatter_words::<8>(row, sample, samples, target),
+    }
+}
+
+fn scatter_words<const N: usize>(row: &[u8], sample: usize, samples: usize, target: &mut [u8]) {
+    if samples == 1 {
+        return target.copy_from_slice(row);
+    }
+    let (row, _) = row.as_chunks::<N>();
+    let (target, _) = target.as_chunks_mut::<N>();
+    for (to, from) in target[sample..].iter_mut().step_by(samples).zip(row) {
+        *to = *from;
+    }
+}

@@ -1,0 +1,222 @@
+//! From a raster's description to the tags of a directory, and to the bytes of header and directory.
+
+use swathe_core::{Colour, Georeferencing, MetadataItem, RasterInfo, Result, SampleType};
+
+use crate::tiff::directory::field_size;
+use crate::tiff::tag;
+
+/// A tag with its values, little endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TagValue {
+    pub(crate) id: u16,
+    pub(crate) field_type: u16,
+    pub(crate) count: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl TagValue {
+    pub(crate) fn shorts(id: u16, values: &[u16]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        TagValue { id, field_type: 3, count: values.len() as u64, bytes }
+    }
+
+    pub(crate) fn longs(id: u16, values: &[u32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        TagValue { id, field_type: 4, count: values.len() as u64, bytes }
+    }
+
+    pub(crate) fn long8s(id: u16, values: impl ExactSizeIterator<Item = u64>) -> Self {
+        let count = values.len() as u64;
+        TagValue { id, field_type: 16, count, bytes: values.flat_map(u64::to_le_bytes).collect() }
+    }
+
+    fn doubles(id: u16, values: &[f64]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        TagValue { id, field_type: 12, count: values.len() as u64, bytes }
+    }
+
+    fn rational(id: u16, value: [u32; 2]) -> Self {
+        let bytes = value.iter().flat_map(|value| value.to_le_bytes()).collect();
+        TagValue { id, field_type: 5, count: 1, bytes }
+    }
+
+    fn ascii(id: u16, text: &str) -> Self {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.push(0);
+        TagValue { id, field_type: 2, count: bytes.len() as u64, bytes }
+    }
+}
+
+/// Every tag of a raster that does not depend on where its blocks lie.
+pub(crate) fn describing_tags(info: &RasterInfo, planar: bool) -> Vec<TagValue> {
+    let bands = info.bands as u16;
+    let bits = vec![8 * info.sample_type.size() as u16; info.bands];
+    let format = match info.sample_type {
+        SampleType::F32 | SampleType::F64 => 3,
+        sample_type if sample_type.is_signed() => 2,
+        _ => 1,
+    };
+    let (photometric, extra) = colours(info);
+    let mut tags = vec![
+        TagValue::longs(tag::IMAGE_WIDTH, &[info.size.width as u32]),
+        TagValue::longs(tag::IMAGE_LENGTH, &[info.size.height as u32]),
+        TagValue::shorts(tag::BITS_PER_SAMPLE, &bits),
+        TagValue::shorts(tag::PHOTOMETRIC, &[photometric]),
+        TagValue::shorts(tag::SAMPLES_PER_PIXEL, &[bands]),
+        TagValue::shorts(tag::PLANAR_CONFIGURATION, &[if planar { 2 } else { 1 }]),
+        TagValue::shorts(tag::SAMPLE_FORMAT, &vec![format; info.bands]),
+    ];
+    if !extra.is_empty() {
+        tags.push(TagValue::shorts(tag::EXTRA_SAMPLES, &extra));
+    }
+    if photometric == 3 {
+        let length = 1 << (8 * info.sample_type.size());
+        let channel = |channel: usize| {
+            (0..length).map(move |index| info.metadata.palette.get(index).map_or(0, |colour| colour[channel]))
+        };
+        tags.push(TagValue::shorts(tag::COLOR_MAP, &(0..3).flat_map(channel).collect::<Vec<_>>()));
+    }
+    if photometric == 5 {
+        // InkSet: CMYK.
+        tags.push(TagValue::shorts(332, &[1]));
+    }
+    if let Some(resolution) = info.metadata.resolution {
+        tags.push(TagValue::rational(tag::X_RESOLUTION, resolution.x));
+        tags.push(TagValue::rational(tag::Y_RESOLUTION, resolution.y));
+        tags.push(TagValue::shorts(tag::RESOLUTION_UNIT, &[resolution.unit]));
+    }
+    tags.extend(georeferencing_tags(&info.georeferencing));
+    if !info.metadata.items.is_empty() {
+        tags.push(TagValue::ascii(tag::GDAL_METADATA, &metadata_xml(&info.metadata.items)));
+    }
+    if let Some(nodata) = info.nodata {
+        tags.push(TagValue::ascii(tag::GDAL_NODATA, &nodata.to_string()));
+    }
+    for foreign in &info.metadata.foreign_tags {
+        let known = field_size(foreign.field_type) as u64 * foreign.count == foreign.bytes.len() as u64;
+        if known && tags.iter().all(|tag| tag.id != foreign.id) {
+            let (id, field_type, count) = (foreign.id, foreign.field_type, foreign.count);
+            tags.push(TagValue { id, field_type, count, bytes: foreign.bytes.clone() });
+        }
+    }
+    tags
+}
+
+/// PhotometricInterpretation, and a value of ExtraSamples for each band that it does not speak of.
+fn colours(info: &RasterInfo) -> (u16, Vec<u16>) {
+    let colours = &info.metadata.colours;
+    let begins = |wanted: &[Colour]| {
+        colours.len() >= wanted.len() && colours[..wanted.len()] == *wanted && info.bands >= wanted.len()
+    };
+    let indexed = info.bands == 1 && matches!(info.sample_type, SampleType::U8 | SampleType::U16);
+    let (photometric, spoken) = if begins(&[Colour::Red, Colour::Green, Colour::Blue]) {
+        (2, 3)
+    } else if begins(&[Colour::Cyan, Colour::Magenta, Colour::Yellow, Colour::Black]) {
+        (5, 4)
+    } else if begins(&[Colour::Palette]) && indexed && !info.metadata.palette.is_empty() {
+        (3, 1)
+    } else {
+        (1, 1)
+    };
+    let extra = |band: usize| match colours.get(band) {
+        Some(Colour::AssociatedAlpha) => 1,
+        Some(Colour::Alpha) => 2,
+        _ => 0,
+    };
+    (photometric, (spoken..info.bands).map(extra).collect())
+}
+
+fn georeferencing_tags(georeferencing: &Georeferencing) -> Vec<TagValue> {
+    let mut tags = Vec::new();
+    if let Some(transform) = georeferencing.transform {
+        // Where pixels are points the tags speak of their centres.
+        let transform =
+            if georeferencing.pixel_is_point { transform.resampled(0.5, 0.5, 1.0, 1.0) } else { transform };
+        let c = transform.0;
+        if c[2] == 0.0 && c[4] == 0.0 && c[1] > 0.0 && c[5] < 0.0 {
+            tags.push(TagValue::doubles(tag::MODEL_PIXEL_SCALE, &[c[1], -c[5], 0.0]));
+            tags.push(TagValue::doubles(tag::MODEL_TIEPOINT, &[0.0, 0.0, 0.0, c[0], c[3], 0.0]));
+        } else {
+            let matrix =
+                [c[1], c[2], 0.0, c[0], c[4], c[5], 0.0, c[3], 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+            tags.push(TagValue::doubles(tag::MODEL_TRANSFORMATION, &matrix));
+        }
+    } else if !georeferencing.control_points.is_empty() {
+        let values =
+            georeferencing.control_points.iter().flat_map(|point| point.raster.into_iter().chain(point.map));
+        tags.push(TagValue::doubles(tag::MODEL_TIEPOINT, &values.collect::<Vec<_>>()));
+    }
+    if let Some(keys) = &georeferencing.keys {
+        tags.push(TagValue::shorts(tag::GEO_KEY_DIRECTORY, &keys.directory));
+        if !keys.doubles.is_empty() {
+            tags.push(TagValue::doubles(tag::GEO_DOUBLE_PARAMS, &keys.doubles));
+        }
+        if !keys.text.is_empty() {
+            tags.push(TagValue::ascii(tag::GEO_ASCII_PARAMS, &keys.text));
+        }
+    }
+    tags
+}
+
+/// GDAL's XML for metadata items.
+fn metadata_xml(items: &[MetadataItem]) -> String {
+    let mut xml = String::from("<GDALMetadata>\n");
+    for item in items {
+        let band = item.band.map(|band| band.to_string()).unwrap_or_default();
+        xml.push_str("  <Item");
+        for (name, value) in
+            [("name", &item.name), ("sample", &band), ("role", &item.role), ("domain", &item.domain)]
+        {
+            if !value.is_empty() {
+                xml.push_str(&format!(" {name}=\"{}\"", escape(value)));
+            }
+        }
+        xml.push_str(&format!(">{}</Item>\n", escape(&item.value)));
+    }
+    xml.push_str("</GDALMetadata>\n");
+    xml
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Header and directory as bytes, the directory first and its long values behind it.
+///
+/// # Errors
+/// Never at present; a directory of a classic TIFF that did not fit 4 GiB would be a bug of the caller.
+pub(crate) fn head(mut tags: Vec<TagValue>, big: bool) -> Result<Vec<u8>> {
+    tags.sort_by_key(|tag| tag.id);
+    let (start, count_bytes, entry_bytes, inline) = if big { (16_u64, 8, 20, 8) } else { (8, 2, 12, 4) };
+    let mut bytes = if big {
+        [b"II\x2b\0\x08\0\0\0".as_slice(), &start.to_le_bytes(), &(tags.len() as u64).to_le_bytes()].concat()
+    } else {
+        [b"II\x2a\0".as_slice(), &(start as u32).to_le_bytes(), &(tags.len() as u16).to_le_bytes()].concat()
+    };
+    let next_bytes = if big { 8 } else { 4 };
+    let mut values_at = start as usize + count_bytes + tags.len() * entry_bytes + next_bytes;
+    let mut values = Vec::new();
+    for tag in &tags {
+        bytes.extend(tag.id.to_le_bytes());
+        bytes.extend(tag.field_type.to_le_bytes());
+        if big {
+            bytes.extend(tag.count.to_le_bytes());
+        } else {
+            bytes.extend((tag.count as u32).to_le_bytes());
+        }
+        if tag.bytes.len() <= inline {
+            bytes.extend(&tag.bytes);
+            bytes.resize(bytes.len() + inline - tag.bytes.len(), 0);
+        } else {
+            let padding = values_at.next_multiple_of(8) - values_at;
+            values.resize(values.len() + padding, 0);
+            values_at += padding;
+            bytes.extend(&(values_at as u64).to_le_bytes()[..inline]);
+            values.extend(&tag.bytes);
+            values_at += tag.bytes.len();
+        }
+    }
+    bytes.resize(bytes.len() + next_bytes, 0);
+    bytes.extend(values);
+    Ok(bytes)
+}

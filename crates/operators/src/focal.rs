@@ -1,0 +1,9 @@
+//! Operators that look at a window around each pixel.
+
+pub mod convolve;
+mod correlation;
+pub mod gaussian;
+mod integer_sums;
+mod matrix;
+pub mod mean;
+mod real_sums;

@@ -1,0 +1,4 @@
+//! Operators that look at one pixel at a time.
+
+pub mod cast;
+pub mod copy;

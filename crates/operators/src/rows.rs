@@ -1,0 +1,18 @@
+//! Row functions that operators share: pixels in, weighted sums, pixels out.
+//!
+//! Arithmetic runs in rows of [`Real`]: `f32` where the samples have 8 or 16 bits, `f64` for all others, `f32` samples
+//! included. Which one is settled when an operator is bound; the loops know one type each.
+
+mod exponential;
+mod load;
+mod mask;
+mod real;
+mod store;
+mod weigh;
+
+pub(crate) use exponential::exponential;
+pub(crate) use load::{LoadRows, loader};
+pub(crate) use mask::{clear_mask, hand_on_mask, mark_all_valid, mark_valid};
+pub(crate) use real::{Narrow, Real, low_bits_of_nearest};
+pub(crate) use store::{StoreRows, storer};
+pub(crate) use weigh::{Taps, weigh};

@@ -1,0 +1,160 @@
+//! From names to things: formats by `swathe_io`, operators by `swathe_operators`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use swathe_core::{
+    Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source, Value,
+};
+use swathe_engine::{Catalogue, Input, Limits, Output, Step};
+use swathe_io::{AccessMethod, Format, OpenOptions, OutputOptions, WriteMethod};
+
+use crate::job::Job;
+
+/// The largest table that a parameter may name.
+const TABLE_BYTES: u64 = 64 << 20;
+
+/// Every format and every operator there is.
+#[derive(Clone, Debug, Default)]
+pub struct Formats {
+    inputs: Vec<PathBuf>,
+    access: Option<AccessMethod>,
+    dirty_limit_bytes: Option<u64>,
+}
+
+impl Formats {
+    /// For one job: its inputs are kept from being its output.
+    pub(crate) fn for_job(job: &Job, limits: &Limits) -> Self {
+        let with = job.pipeline.steps.iter().flat_map(|step| &step.with);
+        let inputs =
+            std::iter::once(&job.pipeline.read).chain(with).map(|input| swathe_io::file_of(&input.path));
+        let access = match job.run.io.as_deref() {
+            Some("mmap") => Some(AccessMethod::Mmap),
+            Some("pread") => Some(AccessMethod::Pread),
+            _ => None,
+        };
+        Formats { access, ..Formats::writing(inputs.collect(), limits) }
+    }
+
+    /// For writing an output that must be none of `inputs`.
+    pub(crate) fn writing(inputs: Vec<PathBuf>, limits: &Limits) -> Self {
+        // A control group is charged for pages that wait to be written, and kills where they do not leave in time;
+        // without one the kernel's own limits do.
+        let dirty_limit_bytes = limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20));
+        Formats { inputs, access: None, dirty_limit_bytes }
+    }
+}
+
+/// Options by name, each of which must be taken.
+struct Options<'a> {
+    left: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Options<'a> {
+    fn new(options: &'a BTreeMap<String, String>) -> Self {
+        Options { left: options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect() }
+    }
+
+    fn take<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T>) -> Result<Option<T>> {
+        self.left.remove(name).map(parse).transpose().map_err(|error| error.at(format_args!("--{name}")))
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.left.keys().next() {
+            Some(name) => Err(Error::usage(format!("there is no option `--{name}` here"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn size(text: &str) -> Result<swathe_core::Size> {
+    let parameter = swathe_core::Parameter::optional(
+        "block",
+        ParameterKind::Size { greatest: 1 << 20 },
+        None,
+        "block size",
+    );
+    let given = [("block".to_owned(), Value::Text(text.to_owned()))];
+    let size = Parameters::check(&[parameter], given)?.size("block")?;
+    size.ok_or_else(|| Error::usage("a size is missing"))
+}
+
+fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T> {
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let words = words.iter().map(|(word, _)| *word).collect::<Vec<_>>();
+        Error::usage(format!("`{text}` is not one of {}", words.join(", ")))
+    })
+}
+
+impl Catalogue for Formats {
+    fn open(&self, input: &Input) -> Result<Box<dyn Source>> {
+        let mut options = Options::new(&input.options);
+        let nodata = options.take("nodata-value", Scalar::parse)?;
+        options.finish()?;
+        swathe_io::open(&input.path, &OpenOptions { access: self.access, nodata })
+    }
+
+    fn operator(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
+        let Some(spec) = swathe_operators::find(&step.operator) else {
+            return Err(Error::usage("there is no such operator; `swathe operators` lists them"));
+        };
+        let (least, most) = spec.inputs;
+        if inputs.len() < least || inputs.len() > most {
+            let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            return Err(Error::usage(format!("takes {count} inputs, not {}", inputs.len())));
+        }
+        let mut given = Vec::with_capacity(step.parameters.len());
+        for (name, text) in &step.parameters {
+            let table = spec.parameters.iter().any(|p| p.name == name && p.kind == ParameterKind::Table);
+            let value = if table && Path::new(text).is_file() {
+                read_table(text)?
+            } else {
+                Value::Text(text.clone())
+            };
+            given.push((name.clone(), value));
+        }
+        (spec.bind)(&Parameters::check(spec.parameters, given)?, inputs)
+    }
+
+    fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>> {
+        let mut options = Options::new(&output.options);
+        let yes_no = [("yes", true), ("no", false)];
+        let planar = options.take("interleave", |text| one_of(text, &[("band", true), ("pixel", false)]))?;
+        let set = OutputOptions {
+            format: options.take("format", |text| one_of(text, &[("tiff", Format::Tiff)]))?,
+            block: options.take("block", size)?,
+            strips: options.take("strips", |text| match text.parse() {
+                Ok(rows) if rows > 0 => Ok(rows),
+                _ => Err(Error::usage(format!("`{text}` is not a number of rows"))),
+            })?,
+            planar: planar.unwrap_or(false),
+            big: options
+                .take("bigtiff", |text| {
+                    one_of(text, &[("auto", None), ("yes", Some(true)), ("no", Some(false))])
+                })?
+                .flatten(),
+            overwrite: options.take("overwrite", |text| one_of(text, &yes_no))?.unwrap_or(false),
+            method: options
+                .take("write-method", |text| {
+                    one_of(text, &[("pwrite", WriteMethod::Pwrite), ("mmap", WriteMethod::Mmap)])
+                })?
+                .unwrap_or_default(),
+            dirty_limit_bytes: self.dirty_limit_bytes,
+            inputs: self.inputs.clone(),
+        };
+        options.finish()?;
+        swathe_io::plan_output(&output.path, info, &set)
+    }
+}
+
+fn read_table(path: &str) -> Result<Value> {
+    let cannot = |error| Error::io(format_args!("cannot read `{path}`"), error);
+    let length = std::fs::metadata(path).map_err(cannot)?.len();
+    if length > TABLE_BYTES {
+        return Err(Error::limit(format!(
+            "the table `{path}` has {length} bytes; tables have at most {TABLE_BYTES}"
+        )));
+    }
+    Ok(Value::File { name: path.to_owned(), content: std::fs::read(path).map_err(cannot)? })
+}

@@ -1,0 +1,112 @@
+//! Compares two rasters window by window.
+
+use serde::{Deserialize, Serialize};
+use swathe_core::{RasterInfo, Result, Sample, TileView, with_sample};
+
+use crate::info::{Reader, windows};
+
+/// Two samples that differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Column.
+    pub x: u64,
+    /// Row.
+    pub y: u64,
+    /// Band, from 1.
+    pub band: u64,
+    /// The first raster's value.
+    pub a: f64,
+    /// The second raster's value.
+    pub b: f64,
+}
+
+/// How two rasters compare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// True where every sample is equal within the tolerance, `NaN` being equal to `NaN`.
+    pub equal: bool,
+    /// Samples that differ by more than the tolerance.
+    pub different: u64,
+    /// Samples compared.
+    pub samples: u64,
+    /// The largest difference; infinite where only one of two is `NaN`.
+    pub greatest_difference: f64,
+    /// The first that differs, in the order of reading.
+    pub first: Option<Difference>,
+    /// Differences in size, bands or type, which keep the pixels from being compared.
+    pub shape: Vec<String>,
+    /// Differences in georeferencing, nodata and metadata, which do not make the rasters different.
+    pub notes: Vec<String>,
+}
+
+/// Compares two rasters in bounded memory.
+///
+/// # Errors
+/// Where one of them can't be read.
+pub fn compare(a: &str, b: &str, tolerance: f64) -> Result<Comparison> {
+    let (first, second) = (crate::open(a)?, crate::open(b)?);
+    let mut comparison = Comparison::default();
+    describe(first.info(), second.info(), &mut comparison);
+    if !comparison.shape.is_empty() {
+        return Ok(comparison);
+    }
+    let (mut left, mut right) = (Reader::new(), Reader::new());
+    for window in windows(first.as_ref()) {
+        left.read(first.as_ref(), window)?;
+        right.read(second.as_ref(), window)?;
+        let (left, right) = (left.tile.view(), right.tile.view());
+        with_sample!(first.info().sample_type, T => compare_tile::<T>(&left, &right, tolerance, &mut comparison));
+    }
+    comparison.equal = comparison.different == 0;
+    Ok(comparison)
+}
+
+fn describe(a: &RasterInfo, b: &RasterInfo, comparison: &mut Comparison) {
+    let mut differ = |what: &str, a: String, b: String, notes: bool| {
+        if a != b {
+            let list = if notes { &mut comparison.notes } else { &mut comparison.shape };
+            list.push(format!("{what}: {a} and {b}"));
+        }
+    };
+    differ("size", a.size.to_string(), b.size.to_string(), false);
+    differ("bands", a.bands.to_string(), b.bands.to_string(), false);
+    differ("sample type", a.sample_type.to_string(), b.sample_type.to_string(), false);
+    differ("nodata", format!("{:?}", a.nodata), format!("{:?}", b.nodata), true);
+    let (left, right) = (&a.georeferencing, &b.georeferencing);
+    differ("transform", format!("{:?}", left.transform), format!("{:?}", right.transform), true);
+    differ("reference system", format!("{:?}", left.keys), format!("{:?}", right.keys), true);
+    differ("metadata", format!("{:?}", a.metadata.items), format!("{:?}", b.metadata.items), true);
+}
+
+fn compare_tile<T: Sample>(a: &TileView<'_>, b: &TileView<'_>, tolerance: f64, comparison: &mut Comparison) {
+    let window = a.window();
+    for band in 0..a.bands() {
+        for y in 0..window.height {
+            let (left, right) = (a.row::<T>(band, y), b.row::<T>(band, y));
+            comparison.samples += left.len() as u64;
+            if left == right {
+                continue;
+            }
+            for (x, (&left, &right)) in left.iter().zip(right).enumerate() {
+                let difference = match (left.is_nan(), right.is_nan()) {
+                    (true, true) => 0.0,
+                    (false, false) if left == right => 0.0,
+                    // Of 64-bit integers that `f64` cannot tell apart, at least that they differ.
+                    (false, false) => (left.to_f64() - right.to_f64()).abs().max(f64::MIN_POSITIVE),
+                    _ => f64::INFINITY,
+                };
+                comparison.greatest_difference = comparison.greatest_difference.max(difference);
+                if difference > tolerance {
+                    comparison.different += 1;
+                    comparison.first.get_or_insert(Difference {
+                        x: window.x as u64 + x as u64,
+                        y: window.y as u64 + y as u64,
+                        band: band as u64 + 1,
+                        a: left.to_f64(),
+                        b: right.to_f64(),
+                    });
+                }
+            }
+        }
+    }
+}
