@@ -150,7 +150,7 @@ fn candidates(graph: &Graph) -> Vec<Size> {
         Size::new(block.width.min(256), block.height.min(256))
     };
     let steps = |unit: usize, length: usize| {
-        std::iter::successors(Some(unit), |side| side.checked_mul(2))
+        std::iter::successors(Some(unit.min(length)), |side| side.checked_mul(2))
             .take_while(move |&side| side < length.saturating_mul(2))
     };
     let widths: Vec<usize> = if graph.destination.full_width() {

@@ -1,6 +1,6 @@
 //! From a raster's description to the tags of a directory, and to the bytes of header and directory.
 
-use swathe_core::{Colour, Georeferencing, MetadataItem, RasterInfo, Result, SampleType};
+use swathe_core::{Colour, Georeferencing, MetadataItem, RasterInfo, SampleType};
 
 use crate::tiff::directory::field_size;
 use crate::tiff::tag;
@@ -25,9 +25,9 @@ impl TagValue {
         TagValue { id, field_type: 4, count: values.len() as u64, bytes }
     }
 
-    pub(crate) fn long8s(id: u16, values: impl ExactSizeIterator<Item = u64>) -> Self {
-        let count = values.len() as u64;
-        TagValue { id, field_type: 16, count, bytes: values.flat_map(u64::to_le_bytes).collect() }
+    /// A table whose values are written apart.
+    pub(crate) fn table(id: u16, field_type: u16, count: u64) -> Self {
+        TagValue { id, field_type, count, bytes: Vec::new() }
     }
 
     fn doubles(id: u16, values: &[f64]) -> Self {
@@ -181,11 +181,21 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Header and directory as bytes, the directory first and its long values behind it.
-///
-/// # Errors
-/// Never at present; a directory of a classic TIFF that did not fit 4 GiB would be a bug of the caller.
-pub(crate) fn head(mut tags: Vec<TagValue>, big: bool) -> Result<Vec<u8>> {
+/// Header and directory as bytes, and where the tables lie that are written apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The beginning of the file.
+    pub(crate) bytes: Vec<u8>,
+    /// Tags whose values follow these bytes, each with the place of its first value.
+    pub(crate) tables: Vec<(u16, u64)>,
+    /// Where the tables end.
+    pub(crate) end: u64,
+}
+
+/// Lays out header, directory and values. `tables` are tags without bytes: tables of blocks can be too large to be
+/// held, so only their place is worked out.
+pub(crate) fn head(mut tags: Vec<TagValue>, tables: &[TagValue], big: bool) -> Head {
+    tags.extend(tables.iter().cloned());
     tags.sort_by_key(|tag| tag.id);
     let (start, count_bytes, entry_bytes, inline) = if big { (16_u64, 8, 20, 8) } else { (8, 2, 12, 4) };
     let mut bytes = if big {
@@ -194,8 +204,14 @@ pub(crate) fn head(mut tags: Vec<TagValue>, big: bool) -> Result<Vec<u8>> {
         [b"II\x2a\0".as_slice(), &(start as u32).to_le_bytes(), &(tags.len() as u16).to_le_bytes()].concat()
     };
     let next_bytes = if big { 8 } else { 4 };
-    let mut values_at = start as usize + count_bytes + tags.len() * entry_bytes + next_bytes;
-    let mut values = Vec::new();
+    let values_start = start as usize + count_bytes + tags.len() * entry_bytes + next_bytes;
+    let long = |tag: &&TagValue| tag.bytes.len() > inline;
+    let values_bytes: usize = tags.iter().filter(long).map(|tag| tag.bytes.len().next_multiple_of(8)).sum();
+    let values_start = values_start.next_multiple_of(8);
+    let mut value_at = values_start as u64;
+    let mut table_at = (values_start + values_bytes) as u64;
+    let mut values = Vec::with_capacity(values_bytes);
+    let mut places = Vec::new();
     for tag in &tags {
         bytes.extend(tag.id.to_le_bytes());
         bytes.extend(tag.field_type.to_le_bytes());
@@ -204,19 +220,27 @@ pub(crate) fn head(mut tags: Vec<TagValue>, big: bool) -> Result<Vec<u8>> {
         } else {
             bytes.extend((tag.count as u32).to_le_bytes());
         }
-        if tag.bytes.len() <= inline {
+        let length = tag.count * field_size(tag.field_type) as u64;
+        if tag.bytes.is_empty() && length > 0 {
+            if length <= inline as u64 {
+                places.push((tag.id, bytes.len() as u64));
+                bytes.resize(bytes.len() + inline, 0);
+            } else {
+                places.push((tag.id, table_at));
+                bytes.extend(&table_at.to_le_bytes()[..inline]);
+                table_at += length.next_multiple_of(8);
+            }
+        } else if tag.bytes.len() <= inline {
             bytes.extend(&tag.bytes);
             bytes.resize(bytes.len() + inline - tag.bytes.len(), 0);
         } else {
-            let padding = values_at.next_multiple_of(8) - values_at;
-            values.resize(values.len() + padding, 0);
-            values_at += padding;
-            bytes.extend(&(values_at as u64).to_le_bytes()[..inline]);
+            bytes.extend(&value_at.to_le_bytes()[..inline]);
             values.extend(&tag.bytes);
-            values_at += tag.bytes.len();
+            values.resize(values.len().next_multiple_of(8), 0);
+            value_at += tag.bytes.len().next_multiple_of(8) as u64;
         }
     }
-    bytes.resize(bytes.len() + next_bytes, 0);
+    bytes.resize(values_start, 0);
     bytes.extend(values);
-    Ok(bytes)
+    Head { bytes, tables: places, end: table_at }
 }

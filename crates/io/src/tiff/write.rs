@@ -6,11 +6,14 @@ use swathe_core::{Destination, Error, Frame, RasterInfo, Result, ScratchSize, Si
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::samples;
-use crate::tiff::encode::{TagValue, describing_tags, head};
+use crate::tiff::encode::{Head, TagValue, describing_tags, head};
 use crate::tiff::tag;
 
 /// Where a classic TIFF ends: its offsets have 32 bits.
 const CLASSIC_BYTES: u64 = u32::MAX as u64;
+/// Field types of 32 and 64 bits.
+const LONG: u16 = 4;
+const LONG8: u16 = 16;
 /// Blocks begin at a multiple of this, so that mapped and direct writes meet whole pages.
 const ALIGNMENT: u64 = 4096;
 
@@ -37,7 +40,10 @@ pub(crate) struct TiffDestination {
     place: OutputPlace,
     info: RasterInfo,
     layout: TiffLayout,
-    head: Vec<u8>,
+    big: bool,
+    head: Head,
+    /// Where the first block begins.
+    start: u64,
     file_bytes: u64,
 }
 
@@ -62,26 +68,24 @@ impl TiffDestination {
         let pixels = grid
             .data_bytes()
             .ok_or_else(|| Error::limit(format!("a TIFF of {} is larger than 2^63 bytes", info.size)))?;
-        let head_of = |big: bool| -> Result<(Vec<u8>, u64)> {
-            // The table's length does not depend on where the data begins, so a first try tells that.
-            let length = head(grid.tags(info, 0, big), big)?.len() as u64;
-            let start = length.next_multiple_of(ALIGNMENT);
-            Ok((head(grid.tags(info, start, big), big)?, start + pixels))
+        let laid_out = |big: bool| {
+            let head = grid.head(info, big);
+            let start = head.end.next_multiple_of(ALIGNMENT);
+            (head, start, start + pixels)
         };
-        let (mut bytes, mut file_bytes) = head_of(layout.big.unwrap_or(false))?;
-        if file_bytes > CLASSIC_BYTES {
-            match layout.big {
-                None => (bytes, file_bytes) = head_of(true)?,
-                Some(true) => {}
-                Some(false) => {
-                    return Err(Error::limit(format!(
-                        "a classic TIFF holds 4 GiB; this one needs {} MiB: use `--bigtiff auto`",
-                        file_bytes >> 20
-                    )));
-                }
+        let mut big = layout.big.unwrap_or(false);
+        let (mut head, mut start, mut file_bytes) = laid_out(big);
+        if file_bytes > CLASSIC_BYTES && !big {
+            if layout.big == Some(false) {
+                return Err(Error::limit(format!(
+                    "a classic TIFF holds 4 GiB; this one needs {} MiB: use `--bigtiff auto`",
+                    file_bytes >> 20
+                )));
             }
+            big = true;
+            (head, start, file_bytes) = laid_out(big);
         }
-        Ok(TiffDestination { place, info: info.clone(), layout, head: bytes, file_bytes })
+        Ok(TiffDestination { place, info: info.clone(), layout, big, head, start, file_bytes })
     }
 
     fn grid(&self) -> Grid {
@@ -156,34 +160,54 @@ impl Grid {
         plane as u64 * self.plane_bytes().unwrap_or(0) + self.row_start(row) + column as u64 * block
     }
 
-    fn tags(&self, info: &RasterInfo, start: u64, big: bool) -> Vec<TagValue> {
+    /// Header and directory; the tables of offsets and byte counts are written apart.
+    fn head(&self, info: &RasterInfo, big: bool) -> Head {
         let mut tags = describing_tags(info, self.layout.planar && self.bands > 1);
         tags.push(TagValue::shorts(tag::COMPRESSION, &[1]));
-        let blocks = (0..self.planes()).flat_map(|plane| {
-            (0..self.down()).flat_map(move |row| (0..self.across()).map(move |column| (plane, column, row)))
-        });
-        let offsets = blocks
-            .clone()
-            .map(|(plane, column, row)| start + self.block_start(plane, column, row))
-            .collect::<Vec<_>>();
-        let counts =
-            blocks.map(|(_, _, row)| (self.block_rows(row) * self.row_bytes()) as u32).collect::<Vec<_>>();
-        let (offsets_tag, counts_tag) = if self.layout.tiled {
-            let side = |side: usize| [side as u32];
-            tags.push(TagValue::longs(tag::TILE_WIDTH, &side(self.layout.block.width)));
-            tags.push(TagValue::longs(tag::TILE_LENGTH, &side(self.layout.block.height)));
+        let (offsets, counts) = if self.layout.tiled {
+            tags.push(TagValue::longs(tag::TILE_WIDTH, &[self.layout.block.width as u32]));
+            tags.push(TagValue::longs(tag::TILE_LENGTH, &[self.layout.block.height as u32]));
             (tag::TILE_OFFSETS, tag::TILE_BYTE_COUNTS)
         } else {
             tags.push(TagValue::longs(tag::ROWS_PER_STRIP, &[self.layout.block.height as u32]));
             (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS)
         };
-        tags.push(if big {
-            TagValue::long8s(offsets_tag, offsets.into_iter())
-        } else {
-            TagValue::longs(offsets_tag, &offsets.into_iter().map(|offset| offset as u32).collect::<Vec<_>>())
-        });
-        tags.push(TagValue::longs(counts_tag, &counts));
-        tags
+        let blocks = (self.planes() * self.down()) as u64 * self.across() as u64;
+        let wide = if big { LONG8 } else { LONG };
+        // A strip of a very wide raster may be longer than 32 bits tell.
+        let count_type =
+            if self.layout.block.height * self.row_bytes() > u32::MAX as usize { wide } else { LONG };
+        let tables = [TagValue::table(offsets, wide, blocks), TagValue::table(counts, count_type, blocks)];
+        head(tags, &tables, big)
+    }
+
+    /// Writes the tables of offsets and byte counts, a few thousand values at a time.
+    fn write_tables(&self, head: &Head, start: u64, file: &OutputFile, big: bool) -> Result<()> {
+        const VALUES: usize = 8192;
+        let down = self.down() as u64;
+        let across = self.across() as u64;
+        let blocks = self.planes() as u64 * down * across;
+        for &(tag, place) in &head.tables {
+            let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
+            let wide = big && (offsets || self.layout.block.height * self.row_bytes() > u32::MAX as usize);
+            let size = if wide { 8 } else { 4 };
+            let mut bytes = Vec::with_capacity(VALUES * size);
+            for first in (0..blocks).step_by(VALUES) {
+                bytes.clear();
+                for number in first..(first + VALUES as u64).min(blocks) {
+                    let (column, row) = ((number % across) as usize, (number / across % down) as usize);
+                    let plane = (number / across / down) as usize;
+                    let value = if offsets {
+                        start + self.block_start(plane, column, row)
+                    } else {
+                        (self.block_rows(row) * self.row_bytes()) as u64
+                    };
+                    bytes.extend(&value.to_le_bytes()[..size]);
+                }
+                file.write_at(place + first * size as u64, &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// The most bytes that one row of blocks of a tile takes in the file.
@@ -215,7 +239,7 @@ impl Destination for TiffDestination {
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {
-        self.head.capacity()
+        self.head.bytes.capacity()
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
@@ -238,10 +262,10 @@ impl Destination for TiffDestination {
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
         let grid = self.grid();
-        let start = (self.head.len() as u64).next_multiple_of(ALIGNMENT);
         let file = self.place.create(self.file_bytes, self.layout.method, self.layout.dirty_limit_bytes)?;
-        file.write_at(0, &self.head)?;
-        Ok(Box::new(TiffSink { file, grid, start, file_bytes: self.file_bytes }))
+        file.write_at(0, &self.head.bytes)?;
+        grid.write_tables(&self.head, self.start, &file, self.big)?;
+        Ok(Box::new(TiffSink { file, grid, start: self.start, file_bytes: self.file_bytes }))
     }
 }
 
