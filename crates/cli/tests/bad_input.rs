@@ -1,0 +1,146 @@
+//! Everything that can be wrong with what a user asks for: the right exit code, one clear message, nothing left behind,
+//! and the input untouched.
+
+mod command;
+
+use command::Folder;
+
+/// A folder with a small scene `a.tif`.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 300x200 --quiet");
+    folder
+}
+
+/// Runs a line that must fail with `code`, say all of `words` in one line, and leave everything as it was.
+#[track_caller]
+fn fails(folder: &Folder, line: &str, code: i32, words: &[&str]) {
+    let (before, input) = (folder.names(), std::fs::read(folder.file("a.tif")).unwrap());
+    let ended = folder.run(line);
+    assert_eq!(ended.code, code, "{line}: {}", ended.stderr);
+    for word in words {
+        assert!(ended.stderr.contains(word), "{line}: `{word}` is not in: {}", ended.stderr);
+    }
+    assert_eq!(ended.stdout, "", "{line}: errors go to stderr");
+    assert_eq!(folder.names(), before, "{line}: something was left behind, or taken away");
+    assert_eq!(std::fs::read(folder.file("a.tif")).unwrap(), input, "{line}: the input was touched");
+}
+
+#[test]
+fn inputs_that_are_none() {
+    let folder = folder();
+    fails(&folder, "gaussian missing.tif o.tif --sigma 1", 1, &["`missing.tif`", "No such file"]);
+    std::fs::create_dir(folder.file("dir.tif")).unwrap();
+    fails(&folder, "gaussian dir.tif o.tif --sigma 1", 1, &["`dir.tif` is a directory"]);
+    std::fs::write(folder.file("empty.tif"), b"").unwrap();
+    fails(&folder, "gaussian empty.tif o.tif --sigma 1", 4, &["`empty.tif` is empty"]);
+    std::fs::write(folder.file("text.tif"), b"hello, world").unwrap();
+    fails(&folder, "gaussian text.tif o.tif --sigma 1", 5, &["`text.tif`"]);
+    fails(&folder, "gaussian a.tif:2 o.tif --sigma 1", 2, &["there is no band 2"]);
+    fails(&folder, "gaussian a.tif:page=2 o.tif --sigma 1", 2, &["there is no page 2"]);
+}
+
+#[test]
+fn a_tiff_cut_short() {
+    let folder = folder();
+    let whole = std::fs::read(folder.file("a.tif")).unwrap();
+    for length in [1, 4, 7, 8, 50, 100, 1000, 4096, 5000, whole.len() / 2] {
+        std::fs::write(folder.file("cut.tif"), &whole[..length]).unwrap();
+        let before = folder.names();
+        let ended = folder.run("gaussian cut.tif o.tif --sigma 1");
+        // Under four bytes nothing says that it was a TIFF.
+        let codes: &[i32] = if length < 4 { &[4, 5] } else { &[4] };
+        assert!(codes.contains(&ended.code), "cut at {length}: {} {}", ended.code, ended.stderr);
+        assert!(ended.stderr.contains("`cut.tif`"), "cut at {length}: {}", ended.stderr);
+        assert_eq!(folder.names(), before, "cut at {length}");
+    }
+}
+
+#[test]
+fn parameters_that_make_no_sense() {
+    let folder = folder();
+    fails(&folder, "gaussian a.tif o.tif", 2, &["--sigma"]);
+    fails(&folder, "gaussian a.tif o.tif --sigma -1", 2, &["--sigma", "`-1`"]);
+    fails(&folder, "gaussian a.tif o.tif --sigma nan", 2, &["--sigma", "`nan`"]);
+    fails(&folder, "gaussian a.tif o.tif --sigma 1 --boundary symmetric", 2, &["--boundary", "mirror"]);
+    fails(&folder, "gausian a.tif o.tif --sigma 1", 2, &["gaussian"]);
+    fails(&folder, "mean a.tif o.tif --size 0", 2, &["--size"]);
+    fails(&folder, "convolve a.tif o.tif --kernel 1,2;3", 2, &["--kernel"]);
+    fails(&folder, "copy a.tif o.tif --window 0,0,301,1", 2, &["--window"]);
+    fails(&folder, "cast a.tif o.tif --type u12", 2, &["`u12`"]);
+    fails(&folder, "mean a.tif o.tif --size 3 --memory lots", 2, &["--memory", "`lots`"]);
+    fails(&folder, "mean a.tif o.tif --size 3 --threads 0", 2, &["--threads"]);
+    fails(&folder, "mean a.tif o.tif --size 3 --block 100x100", 2, &["multiples of 16"]);
+    fails(&folder, "pipeline ! read a.tif ! mean --size 3", 2, &["write"]);
+    fails(&folder, "run missing.toml", 1, &["`missing.toml`"]);
+}
+
+#[test]
+fn outputs_in_the_way() {
+    let folder = folder();
+    fails(&folder, "mean a.tif a.tif --size 3 --overwrite", 2, &["is the input"]);
+    std::os::unix::fs::symlink("a.tif", folder.file("link.tif")).unwrap();
+    fails(&folder, "mean a.tif link.tif --size 3 --overwrite", 2, &["is the input"]);
+    std::fs::hard_link(folder.file("a.tif"), folder.file("hard.tif")).unwrap();
+    fails(&folder, "mean hard.tif a.tif --size 3 --overwrite", 2, &["is the input"]);
+    std::fs::copy(folder.file("a.tif"), folder.file("old.tif")).unwrap();
+    fails(&folder, "mean a.tif old.tif --size 3", 2, &["`old.tif` exists", "--overwrite"]);
+    fails(&folder, "mean a.tif nowhere/o.tif --size 3", 1, &["`nowhere`"]);
+    fails(&folder, "mean a.tif old.tif/o.tif --size 3", 1, &["old.tif"]);
+    fails(&folder, "mean a.tif o.nonsense --size 3", 2, &["`o.nonsense`", ".tif"]);
+    fails(&folder, "mean a.tif /dev/null --size 3 --format tiff --overwrite", 2, &["no regular file"]);
+    folder.well("mean a.tif old.tif --size 3 --overwrite --quiet");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let folder = folder();
+    // Root writes into read-only folders; nobody makes files in /proc.
+    let ended = folder.run("mean a.tif /proc/swathe.tif --size 3");
+    assert!(ended.code == 1 || ended.code == 3, "{} {}", ended.code, ended.stderr);
+    assert!(ended.stderr.contains("/proc"));
+    let closed = folder.file("closed");
+    std::fs::create_dir(&closed).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode;
+    std::fs::set_permissions(&closed, mode(0o555)).unwrap();
+    if std::fs::write(closed.join("probe"), b"").is_err() {
+        fails(&folder, "mean a.tif closed/o.tif --size 3", 1, &["`closed`"]);
+    }
+    std::fs::set_permissions(&closed, mode(0o755)).unwrap();
+}
+
+#[test]
+fn limits() {
+    let folder = folder();
+    fails(
+        &folder,
+        "mean a.tif o.tif --size 3 --memory 3MiB",
+        3,
+        &["budget of 3 MiB", "the least that would do is `--memory"],
+    );
+    let ended = folder.run("mean a.tif o.tif --size 3 --memory 3MiB");
+    let least = ended.stderr.split("--memory ").nth(1).unwrap().split('`').next().unwrap();
+    folder.well(&format!("mean a.tif o.tif --size 3 --quiet --memory {least}"));
+    fails(&folder, "generate big.tif --size 2000000x2000000", 3, &["`big.tif` needs", "are free"]);
+    fails(&folder, "generate big.tif --size 50000x50000 --bigtiff no", 3, &["4 GiB"]);
+}
+
+#[test]
+fn a_disk_that_is_full() {
+    let folder = folder();
+    // A file size limit answers like a full disk, and needs no rights to set.
+    let command = format!(
+        "ulimit -f 100; trap '' XFSZ; exec {} mean a.tif o.tif --size 3",
+        env!("CARGO_BIN_EXE_swathe")
+    );
+    let before = folder.names();
+    let ended = std::process::Command::new("bash")
+        .arg("-c")
+        .arg(command)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{stderr}");
+    assert_eq!(folder.names(), before);
+}
