@@ -1,6 +1,8 @@
 //! Everything that can be wrong with what a user asks for: the right exit code, one clear message, nothing left behind,
 //! and the input untouched.
 
+#![allow(clippy::unwrap_used)]
+
 mod command;
 
 use command::Folder;

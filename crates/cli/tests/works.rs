@@ -1,5 +1,7 @@
 //! The command from a user's side: what it prints, what it makes, how it stops.
 
+#![allow(clippy::unwrap_used)]
+
 mod command;
 
 use std::time::{Duration, Instant};

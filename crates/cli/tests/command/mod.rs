@@ -1,5 +1,5 @@
 //! Runs the real command in a folder of its own. Each test program uses a part of it.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
