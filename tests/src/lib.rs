@@ -1,1 +1,7 @@
-//! Swathe's tests.
+//! What Swathe's tests share: the command built from this tree, and many checks run side by side.
+
+mod command;
+mod gather;
+
+pub use command::{Measured, command_path, folder, run_measured};
+pub use gather::assert_all;

@@ -10,7 +10,8 @@ use crate::simd::level;
 
 /// Writes rows of one sample type, settled when the operator is bound.
 pub(crate) trait StoreRows<A>: Send + Sync {
-    /// Writes `values` to row `y` of `band`, from column `x` of the tile on. `NaN` becomes no data in integers.
+    /// Writes `values` to row `y` of `band`, from column `x` of the tile on. `NaN` becomes no data in integers, and
+    /// one and the same `NaN` in floats.
     fn store(&self, tile: &mut TileMut<'_>, band: usize, y: usize, x: usize, values: &[A]);
 
     /// Writes no data over what was stored where `flags` is 0.
@@ -64,10 +65,11 @@ impl<T: Sample, A: Real> StoreRows<A> for Storer<T, A> {
 #[simd]
 fn convert<S: Simd, T: Sample, A: Real>(_: S, values: &[A], samples: &mut [T], fill: T) {
     assert_eq!(samples.len(), values.len());
+    // Of the sum of two, an instruction takes the sign and the bits of either, so that every `NaN` is made the same.
+    let nothing = if T::TYPE.is_float() { T::from_f64(f64::NAN) } else { fill };
     for (sample, &value) in samples.iter_mut().zip(values) {
         let number = value.to::<T>();
-        // A float keeps its own `NaN`.
-        *sample = if value.is_nan() && !T::TYPE.is_float() { fill } else { number };
+        *sample = if value.is_nan() { nothing } else { number };
     }
 }
 

@@ -1,0 +1,104 @@
+//! Chains through the real engine, from memory to memory.
+
+use std::sync::atomic::AtomicBool;
+
+use swathe_core::{ErrorKind, Result, Size};
+use swathe_engine::{Graph, Limits, Plan, RunOptions, Stage};
+
+use crate::chain::Step;
+use crate::memory::{MemoryDestination, MemoryResult, MemoryShape, MemorySource};
+use crate::raster::Raster;
+
+/// A way to run a chain; none of it may show.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// The tile that is asked for; `None` lets the plan choose.
+    pub tile: Option<Size>,
+    /// Workers.
+    pub threads: usize,
+    /// The budget.
+    pub budget: Budget,
+    /// What the output asks for.
+    pub shape: MemoryShape,
+    /// The blocks that the input says it has.
+    pub source_block: Size,
+}
+
+/// How much memory a run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// More than anybody needs.
+    Ample,
+    /// The least that the plan takes, and this many bytes more.
+    LeastAnd(u64),
+}
+
+impl Way {
+    /// With tiles of `tile` pixels and so many workers.
+    pub const fn tiles(tile: Size, threads: usize) -> Self {
+        Way {
+            tile: Some(tile),
+            threads,
+            budget: Budget::Ample,
+            shape: MemoryShape::ANY,
+            source_block: Size::new(32, 8),
+        }
+    }
+
+    /// With tiles that the plan chooses.
+    pub const fn chosen(budget: Budget, threads: usize, shape: MemoryShape) -> Self {
+        Way { tile: None, threads, budget, shape, source_block: Size::new(32, 8) }
+    }
+}
+
+/// What the tests say that the machine has: the real one's memory must not decide what a test does.
+const MACHINE: Limits = Limits { available_bytes: 64 << 30, group_bytes: None, cpus: 2 };
+
+/// Runs a chain.
+///
+/// # Errors
+/// Whatever the operators or the engine say.
+pub fn run(source: &Raster, steps: &[Step], way: &Way) -> Result<Raster> {
+    let (plan, result) = plan(source, steps, way)?;
+    let report = plan.run(&(), &AtomicBool::new(false))?;
+    assert_eq!(report.plan.threads as usize, report.workers.len(), "workers that were not planned");
+    Ok(result.take().expect("a run that succeeds has finished its sink"))
+}
+
+/// Plans a chain, and says where its result will be.
+///
+/// # Errors
+/// Whatever the operators or the engine say.
+pub fn plan(source: &Raster, steps: &[Step], way: &Way) -> Result<(Plan, MemoryResult)> {
+    let attempt = |memory_bytes: Option<u64>, tile: Option<Size>, threads: usize| {
+        let (graph, result) = graph(source, steps, way)?;
+        let options = RunOptions { memory_bytes, threads: Some(threads), tile, skip_flush: true };
+        Ok((Plan::new(graph, &options, &MACHINE)?, result))
+    };
+    let Budget::LeastAnd(more) = way.budget else {
+        return attempt(Some(1 << 40), way.tile, way.threads);
+    };
+    // What the process holds is part of every account, and other tests change it all the time.
+    let (smallest, _) = attempt(Some(1 << 40), way.tile.or(Some(Size::new(1, 1))), 1)?;
+    let mut bytes = smallest.summary().predicted_peak_bytes + more;
+    loop {
+        match attempt(Some(bytes), way.tile, way.threads) {
+            Err(error) if error.kind() == ErrorKind::Limit && bytes < 1 << 40 => bytes += bytes / 16,
+            other => return other,
+        }
+    }
+}
+
+fn graph(source: &Raster, steps: &[Step], way: &Way) -> Result<(Graph, MemoryResult)> {
+    let memory = |raster: &Raster| Box::new(MemorySource::new(raster.clone(), way.source_block));
+    let mut info = source.info.clone();
+    let mut stages = Vec::with_capacity(steps.len());
+    for step in steps {
+        let operator = step.bind(&info)?;
+        info = operator.output().clone();
+        let with = step.with.iter().map(|raster| memory(raster) as Box<dyn swathe_core::Source>);
+        stages.push(Stage { name: step.spec.name.into(), operator, with: with.collect() });
+    }
+    let (destination, result) = MemoryDestination::new(info, way.shape);
+    Ok((Graph::new(memory(source), stages, Box::new(destination)), result))
+}

@@ -1,0 +1,143 @@
+//! Promise 1, constant memory: the command's peak stays under its budget and does not grow with the raster. Measured
+//! twice: by the command itself (`VmHWM`), and by the kernel for whoever waits for it.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use swathe_tests::{Measured, folder, run_measured};
+
+const BUDGET: &str = "48MiB";
+const BUDGET_BYTES: u64 = 48 << 20;
+/// A scene and one nine times as large.
+const SCENES: [&str; 2] = ["4000x3000", "12000x9000"];
+/// The same for samples of 12 bytes a pixel.
+const WIDE_SCENES: [&str; 2] = ["2700x2100", "6300x5100"];
+/// Scenes are large: one test at a time holds any on the disk.
+static DISK: Mutex<()> = Mutex::new(());
+
+/// What one run took, by every account.
+#[derive(Debug)]
+struct Peak {
+    /// What the plan foresaw.
+    predicted: u64,
+    /// What the command found.
+    own: u64,
+    /// What the kernel told this test.
+    kernel: u64,
+}
+
+impl Peak {
+    fn most(&self) -> u64 {
+        self.own.max(self.kernel)
+    }
+}
+
+fn succeeded(arguments: &[&str]) -> Measured {
+    let run = run_measured(arguments);
+    assert!(run.status.success(), "{arguments:?}: {}\n{}", run.status, run.stderr);
+    run
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the build's folder has a name in UTF-8")
+}
+
+fn generate(scene: &Path, size: &str, layout: &[&str]) {
+    let options = ["generate", text(scene), "--pattern", "noise", "--flush", "no", "--quiet", "--size", size];
+    succeeded(&[&options, layout].concat());
+}
+
+/// Runs the command on a scene, and checks its peak against the budget and the plan.
+fn measure(folder: &Path, scene: &Path, before: &[&str], after: &[&str]) -> Peak {
+    let (output, report) = (folder.join("output.tif"), folder.join("report.json"));
+    let options = [
+        "--memory",
+        BUDGET,
+        "--threads",
+        "2",
+        "--flush",
+        "no",
+        "--quiet",
+        "--overwrite",
+        "--report",
+        text(&report),
+    ];
+    let run = succeeded(&[before, &[text(scene), text(&output)], after, &options].concat());
+    let report = std::fs::read_to_string(&report).expect("the report was written");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("the report is JSON");
+    let number = |value: &serde_json::Value| value.as_u64().expect("the report has it as a number");
+    let peak = Peak {
+        predicted: number(&report["plan"]["predicted_peak_bytes"]),
+        own: number(&report["measured_peak_bytes"]),
+        kernel: run.peak_bytes,
+    };
+    assert!(peak.most() <= BUDGET_BYTES, "{before:?} {after:?}: {peak:?} is over {BUDGET_BYTES}");
+    assert!(peak.most() <= peak.predicted, "{before:?} {after:?}: {peak:?} is over the plan");
+    // The kernel's own count comes after the report was written, and lags behind by what each CPU has not added up.
+    assert!(peak.own.abs_diff(peak.kernel) < 2 << 20, "{peak:?}");
+    peak
+}
+
+/// The command on a small scene and on a large one.
+fn compare(sizes: [&str; 2], layout: &[&str], before: &[&str], after: &[&str]) {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = folder();
+    let (small, large) = (folder.path().join("small.tif"), folder.path().join("large.tif"));
+    generate(&small, sizes[0], layout);
+    generate(&large, sizes[1], layout);
+    // By its own choice the plan may take larger tiles for a larger raster, within the budget.
+    measure(folder.path(), &small, before, after);
+    measure(folder.path(), &large, before, after);
+    // Small enough that every worker of either has a whole tile, and the next.
+    let tile = [after, &["--tile", "512x512"]].concat();
+    let (small, large) =
+        (measure(folder.path(), &small, before, &tile), measure(folder.path(), &large, before, &tile));
+    assert!(
+        large.most() as f64 <= 1.05 * small.most() as f64,
+        "{before:?} {after:?} on {layout:?}: {small:?}, and {large:?} for {}",
+        sizes[1]
+    );
+}
+
+#[test]
+fn tiles_to_tiles() {
+    compare(SCENES, &[], &["gaussian"], &["--sigma", "2.2"]);
+}
+
+#[test]
+fn tiles_to_strips_by_positioned_reads() {
+    compare(SCENES, &[], &["gaussian"], &["--sigma", "2.2", "--io", "pread", "--strips", "16"]);
+}
+
+#[test]
+fn strips_to_tiles_through_memory_maps() {
+    let mapped = ["--sigma", "2.2", "--write-method", "mmap", "--io", "mmap"];
+    compare(SCENES, &["--strips", "16"], &["gaussian"], &mapped);
+}
+
+#[test]
+fn bands_apart_and_wide_samples() {
+    compare(
+        WIDE_SCENES,
+        &["--bands", "3", "--type", "f32", "--interleave", "band", "--block", "512x128"],
+        &["mean"],
+        &["--size", "9", "--type", "u8", "--interleave", "pixel"],
+    );
+}
+
+/// What the promise says where the budget cannot hold the plan.
+#[test]
+fn a_plan_that_cannot_fit_says_so_before_it_starts() {
+    let folder = folder();
+    let (scene, output) = (folder.path().join("scene.tif"), folder.path().join("output.tif"));
+    generate(&scene, "3000x2000", &[]);
+    let run = run_measured(&["gaussian", text(&scene), text(&output), "--sigma", "2.2", "--memory", "1MiB"]);
+    assert_eq!(run.status.code(), Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains("1024 KiB") || run.stderr.contains("1 MiB"), "{}", run.stderr);
+    assert!(!output.exists());
+    let words = run.stderr.split("--memory ").nth(1).unwrap_or_default();
+    let least: String = words.chars().take_while(char::is_ascii_alphanumeric).collect();
+    assert!(least.ends_with("MiB"), "{}", run.stderr);
+    // What it says would do does.
+    succeeded(&["gaussian", text(&scene), text(&output), "--sigma", "2.2", "--memory", &least, "--quiet"]);
+}
