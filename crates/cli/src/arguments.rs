@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use swathe::{OperatorSpec, Parameter, ParameterKind, RunSettings};
+use swathe::reduce::{QUESTIONS, QuestionSpec};
+use swathe::{Input, OperatorSpec, Parameter, ParameterKind, RunSettings, Spec};
 
 /// The whole command.
 pub(crate) fn command() -> Command {
@@ -17,6 +18,7 @@ pub(crate) fn command() -> Command {
     for spec in swathe::OPERATORS {
         command = command.subcommand(operator(spec));
     }
+    command = QUESTIONS.iter().fold(command, |command, spec| command.subcommand(question(spec)));
     command.subcommands(others())
 }
 
@@ -28,7 +30,7 @@ fn others() -> Vec<Command> {
     };
     vec![
         Command::new("info").about("Say what a raster is").arg(file("FILE", "the raster")).arg(json()).arg(
-            Arg::new("stats").long("stats").action(ArgAction::SetTrue).help("count, minimum, maximum and mean of each band"),
+            Arg::new("stats").long("stats").action(ArgAction::SetTrue).help("count, extremes, mean and standard deviation of each band"),
         ),
         Command::new("operators").about("List the operators").arg(json()),
         Command::new("compare")
@@ -92,14 +94,31 @@ fn operator(spec: &OperatorSpec) -> Command {
         );
     }
     command = command.arg(Arg::new("OUTPUT").required(true).help("the raster to write"));
-    command = command.arg(
-        Arg::new("nodata-value")
-            .long("nodata-value")
-            .value_name("V")
-            .allow_hyphen_values(true)
-            .help("take this for no data, whatever the file says"),
-    );
-    with_run_options(with_output_options(command))
+    with_run_options(with_output_options(command.arg(nodata_value())))
+}
+
+fn nodata_value() -> Arg {
+    let argument = Arg::new("nodata-value").long("nodata-value").value_name("V").allow_hyphen_values(true);
+    argument.help("take this for no data, whatever the file says")
+}
+
+/// The command of a question, whose answer is printed.
+fn question(spec: &QuestionSpec) -> Command {
+    let command = with_parameters(Command::new(spec.name), spec)
+        .about(spec.summary)
+        .after_help(format!("`swathe help {}` says what is computed, and what counts as data.", spec.name));
+    let input = Arg::new("INPUT").required(true).help("a raster to read (FILE, FILE:BAND or FILE:page=N)");
+    with_run_options(command.arg(input).arg(nodata_value()))
+}
+
+/// The raster of that name, read as the command's options say.
+pub(crate) fn input_of(matches: &ArgMatches, name: &str) -> Input {
+    let mut input =
+        Input { path: matches.get_one::<String>(name).cloned().unwrap_or_default(), ..Input::default() };
+    if let Some(nodata) = matches.get_one::<String>("nodata-value") {
+        input.options.insert("nodata-value".into(), nodata.clone());
+    }
+    input
 }
 
 /// The names of an operator's inputs on its own command line.
@@ -109,7 +128,7 @@ pub(crate) fn input_names(spec: &OperatorSpec) -> Vec<&'static str> {
 }
 
 /// Adds an operator's parameters to a command.
-pub(crate) fn with_parameters(command: Command, spec: &OperatorSpec) -> Command {
+pub(crate) fn with_parameters<B>(command: Command, spec: &Spec<B>) -> Command {
     spec.parameters.iter().fold(command, |command, parameter| command.arg(argument(parameter)))
 }
 
@@ -146,7 +165,7 @@ pub(crate) fn value_name(kind: ParameterKind) -> String {
 }
 
 /// The parameters that were given, as text.
-pub(crate) fn parameters_of(spec: &OperatorSpec, matches: &ArgMatches) -> BTreeMap<String, String> {
+pub(crate) fn parameters_of<B>(spec: &Spec<B>, matches: &ArgMatches) -> BTreeMap<String, String> {
     let given = spec.parameters.iter().filter_map(|parameter| {
         let text = match parameter.kind {
             ParameterKind::Flag => matches.get_flag(parameter.name).then(|| "true".to_owned()),
@@ -204,7 +223,7 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
         .arg(text("io", "mmap|pread", "how inputs are read [default: by file system]").value_parser(["mmap", "pread"]))
         .arg(flag("plan", "print the plan and stop"))
-        .arg(flag("json", "print the plan as JSON"))
+        .arg(flag("json", "print the plan, or the answer, as JSON"))
         .arg(flag("print-job", "print the same as a job file and stop"))
         .arg(text("progress", "auto|bar|json|none", "how progress is shown").default_value("auto").value_parser(["auto", "bar", "json", "none"]))
         .arg(text("report", "FILE.json", "write what happened, as JSON"))

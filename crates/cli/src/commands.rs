@@ -8,4 +8,5 @@ pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod operators;
 pub(crate) mod preview;
+pub(crate) mod questions;
 pub(crate) mod run;

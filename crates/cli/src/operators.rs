@@ -1,26 +1,23 @@
 //! `swathe OPERATOR INPUT OUTPUT`: a pipeline of one step; and what all commands that process share.
 
 use clap::ArgMatches;
-use swathe::{Error, Input, JOB_VERSION, Job, Output, Pipeline, Plan, Report, Step};
+use serde::Serialize;
+use swathe::reduce::QUESTIONS;
+use swathe::{Error, JOB_VERSION, Job, Output, Pipeline, Plan, PlanSummary, Report, Step};
 
 use crate::exit::{Done, print, say};
 use crate::progress::Shown;
-use crate::{arguments, signals, words};
+use crate::{arguments, commands, signals, words};
 
 /// Runs an operator's own command.
 pub(crate) fn run(name: &str, matches: &ArgMatches) -> Result<Done, Error> {
+    if let Some(spec) = QUESTIONS.iter().find(|spec| spec.name == name) {
+        return commands::questions::run(spec, matches);
+    }
     let Some(spec) = swathe::find_operator(name) else {
         return Err(Error::usage(format!("there is no command `{name}`")));
     };
-    let input = |name: &str| {
-        let mut input =
-            Input { path: matches.get_one::<String>(name).cloned().unwrap_or_default(), ..Input::default() };
-        if let Some(nodata) = matches.get_one::<String>("nodata-value") {
-            input.options.insert("nodata-value".into(), nodata.clone());
-        }
-        input
-    };
-    let mut inputs = arguments::input_names(spec).into_iter().map(input);
+    let mut inputs = arguments::input_names(spec).into_iter().map(|name| arguments::input_of(matches, name));
     let read = inputs.next().unwrap_or_default();
     let step = Step {
         operator: name.to_owned(),
@@ -44,18 +41,8 @@ pub(crate) fn process(job: &Job, matches: &ArgMatches) -> Result<Done, Error> {
 
 /// Prints a plan, or runs it with progress and a report.
 pub(crate) fn execute(plan: Plan, matches: &ArgMatches) -> Result<Done, Error> {
-    let json = |value: serde_json::Result<String>| {
-        value.map_err(|error| Error::bug(format!("cannot write JSON: {error}")))
-    };
     if matches.get_flag("plan") {
-        let summary = plan.summary();
-        let text = if matches.get_flag("json") {
-            json(serde_json::to_string_pretty(summary))?
-        } else {
-            words::plan(summary)
-        };
-        print(&text)?;
-        return Ok(Done::Well);
+        return print_plan(plan.summary(), matches);
     }
     let quiet = matches.get_flag("quiet");
     let progress = matches.get_one::<String>("progress").map_or("auto", String::as_str);
@@ -63,15 +50,29 @@ pub(crate) fn execute(plan: Plan, matches: &ArgMatches) -> Result<Done, Error> {
         say(&words::plan(plan.summary()));
     }
     let report = run_plan(plan, &Shown::new(progress, quiet))?;
-    if let Some(path) = matches.get_one::<String>("report") {
-        let text = json(serde_json::to_string_pretty(&report))?;
-        std::fs::write(path, text + "\n")
-            .map_err(|error| Error::io(format_args!("cannot write the report `{path}`"), error))?;
-    }
+    write_report(&report, matches)?;
     if !quiet {
         say(&words::report(&report));
     }
     Ok(Done::Well)
+}
+
+/// A value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string_pretty(value).map_err(|error| Error::bug(format!("cannot write JSON: {error}")))
+}
+
+/// Prints a plan, for people or machines.
+pub(crate) fn print_plan(summary: &PlanSummary, matches: &ArgMatches) -> Result<Done, Error> {
+    print(&if matches.get_flag("json") { json(summary)? } else { words::plan(summary) })?;
+    Ok(Done::Well)
+}
+
+/// Writes what happened to the file that was asked for.
+pub(crate) fn write_report(report: &impl Serialize, matches: &ArgMatches) -> Result<(), Error> {
+    let Some(path) = matches.get_one::<String>("report") else { return Ok(()) };
+    std::fs::write(path, json(report)? + "\n")
+        .map_err(|error| Error::io(format_args!("cannot write the report `{path}`"), error))
 }
 
 /// Runs a plan under the signal handlers.

@@ -1,5 +1,5 @@
 //! The vocabulary of Swathe: sample types, windows, tiles, boundaries, nodata, georeferencing, errors, and the
-//! traits [`Source`], [`Operator`] and [`Sink`].
+//! traits [`Source`], [`Operator`], [`Reduction`] and [`Sink`].
 //!
 //! Knows nothing about files, threads, the clock or the environment.
 
@@ -14,6 +14,7 @@ mod nodata;
 mod operator;
 mod parameters;
 mod raster;
+mod reduction;
 mod scratch;
 mod sink;
 mod source;
@@ -24,9 +25,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use geometry::{Halo, Size, Window};
 pub use georeferencing::{ControlPoint, GeoKeys, GeoTransform, Georeferencing};
 pub use nodata::{NodataPolicy, Validity, fill_value};
-pub use operator::{Bind, Documentation, Edge, Group, Operator, OperatorSpec};
+pub use operator::{Bind, Documentation, Edge, Group, Operator, OperatorSpec, Spec};
 pub use parameters::{Parameter, ParameterKind, Parameters, Value};
 pub use raster::{Colour, ForeignTag, Metadata, MetadataItem, RasterInfo, Resolution};
+pub use reduction::Reduction;
 pub use sample::{Sample, SampleType, Scalar};
 pub use scratch::{Frame, Scratch, ScratchSize};
 pub use sink::{Destination, Sink};

@@ -126,9 +126,10 @@ pub struct Documentation {
     pub example: &'static str,
 }
 
-/// The one description of an operator, from which its command, help, pipeline name and tests come.
+/// The one description of something that can be computed, from which its command, help, pipeline name and tests come.
+/// `B` is what binds it to its parameters and inputs.
 #[derive(Clone, Copy, Debug)]
-pub struct OperatorSpec {
+pub struct Spec<B> {
     /// Its name on the command line.
     pub name: &'static str,
     /// Where it is listed.
@@ -144,8 +145,11 @@ pub struct OperatorSpec {
     /// Parameter sets that tests run it with, as written on the command line (`"sigma=2.2 size=11"`); at least one.
     pub trials: &'static [&'static str],
     /// Binds it to its parameters and inputs.
-    pub bind: Bind,
+    pub bind: B,
 }
+
+/// The description of an operator.
+pub type OperatorSpec = Spec<Bind>;
 
 /// Binds an operator to its parameters and the rasters it reads, or says why that can't be done.
 pub type Bind = fn(&Parameters, &[RasterInfo]) -> Result<Box<dyn Operator>>;

@@ -15,11 +15,13 @@ mod pipeline;
 mod plan;
 mod report;
 mod run;
+mod survey;
 
 pub use limits::Limits;
-pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Stage, Step};
+pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Stage, Step, resolve};
 pub use plan::Plan;
 pub use report::{
     AccountLine, Observer, PlanSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds,
     StageSummary,
 };
+pub use survey::Survey;

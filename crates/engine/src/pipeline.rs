@@ -104,6 +104,31 @@ pub struct Stage {
     pub with: Vec<Box<dyn Source>>,
 }
 
+/// Opens a raster and binds the steps that are done with it.
+///
+/// # Errors
+/// Whatever the catalogue says.
+pub fn resolve(
+    read: &Input,
+    steps: &[Step],
+    catalogue: &dyn Catalogue,
+) -> Result<(Box<dyn Source>, Vec<Stage>)> {
+    let source = catalogue.open(read)?;
+    let mut info = source.info().clone();
+    let mut stages = Vec::with_capacity(steps.len());
+    for step in steps {
+        let with = step.with.iter().map(|input| catalogue.open(input)).collect::<Result<Vec<_>>>()?;
+        let mut inputs = vec![info];
+        inputs.extend(with.iter().map(|source| source.info().clone()));
+        let operator = catalogue
+            .operator(step, &inputs)
+            .map_err(|error| error.at(format_args!("`{}`", step.operator)))?;
+        info = operator.output().clone();
+        stages.push(Stage { name: step.operator.clone(), operator, with });
+    }
+    Ok((source, stages))
+}
+
 impl Graph {
     /// Resolves every name of a pipeline.
     ///
@@ -116,21 +141,10 @@ impl Graph {
                 pipeline.version
             )));
         }
-        let source = catalogue.open(&pipeline.read)?;
-        let mut info = source.info().clone();
-        let mut stages = Vec::with_capacity(pipeline.steps.len());
-        for step in &pipeline.steps {
-            let with = step.with.iter().map(|input| catalogue.open(input)).collect::<Result<Vec<_>>>()?;
-            let mut inputs = vec![info];
-            inputs.extend(with.iter().map(|source| source.info().clone()));
-            let operator = catalogue
-                .operator(step, &inputs)
-                .map_err(|error| error.at(format_args!("`{}`", step.operator)))?;
-            info = operator.output().clone();
-            stages.push(Stage { name: step.operator.clone(), operator, with });
-        }
-        let destination = catalogue.destination(&pipeline.write, &info)?;
-        Ok(Graph { chain: Chain { source, stages }, destination })
+        let (source, stages) = resolve(&pipeline.read, &pipeline.steps, catalogue)?;
+        let chain = Chain { source, stages };
+        let destination = catalogue.destination(&pipeline.write, chain.output())?;
+        Ok(Graph { chain, destination })
     }
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.

@@ -9,6 +9,7 @@ use swathe_core::OperatorSpec;
 
 pub mod focal;
 pub mod point;
+pub mod reduce;
 mod rows;
 mod simd;
 #[cfg(test)]

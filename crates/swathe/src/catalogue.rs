@@ -9,7 +9,7 @@ use swathe_core::{
 use swathe_engine::{Catalogue, Input, Limits, Output, Step};
 use swathe_io::{AccessMethod, Format, OpenOptions, OutputOptions, WriteMethod};
 
-use crate::job::Job;
+use crate::job::{Job, RunSettings};
 
 /// The largest table that a parameter may name.
 const TABLE_BYTES: u64 = 64 << 20;
@@ -28,12 +28,12 @@ impl Formats {
         let with = job.pipeline.steps.iter().flat_map(|step| &step.with);
         let inputs =
             std::iter::once(&job.pipeline.read).chain(with).map(|input| swathe_io::file_of(&input.path));
-        let access = match job.run.io.as_deref() {
-            Some("mmap") => Some(AccessMethod::Mmap),
-            Some("pread") => Some(AccessMethod::Pread),
-            _ => None,
-        };
-        Formats { access, ..Formats::writing(inputs.collect(), limits) }
+        Formats { access: access_of(&job.run), ..Formats::writing(inputs.collect(), limits) }
+    }
+
+    /// For reading only.
+    pub(crate) fn reading(run: &RunSettings) -> Self {
+        Formats { inputs: Vec::new(), access: access_of(run), dirty_limit_bytes: None }
     }
 
     /// For writing an output that must be none of `inputs`.
@@ -42,6 +42,14 @@ impl Formats {
         // without one the kernel's own limits do.
         let dirty_limit_bytes = limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20));
         Formats { inputs, access: None, dirty_limit_bytes }
+    }
+}
+
+fn access_of(run: &RunSettings) -> Option<AccessMethod> {
+    match run.io.as_deref() {
+        Some("mmap") => Some(AccessMethod::Mmap),
+        Some("pread") => Some(AccessMethod::Pread),
+        _ => None,
     }
 }
 

@@ -1,7 +1,12 @@
 //! What a file is, as data for people and machines.
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{RasterInfo, Result, Sample, Scratch, Source, TileBuffer, Validity, Window, with_sample};
+use swathe_core::{Error, Result, Scratch, Source, TileBuffer, Window};
+use swathe_engine::Input;
+use swathe_operators::reduce::Answer;
+
+use crate::inquiry::summary_of;
+use crate::job::RunSettings;
 
 /// What a file is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,8 +58,10 @@ pub struct BandStatistics {
     pub minimum: Option<f64>,
     /// The greatest value.
     pub maximum: Option<f64>,
-    /// The mean, from sums over rows.
+    /// The mean: the exact sum by the count.
     pub mean: Option<f64>,
+    /// The standard deviation of the pixels as a whole population.
+    pub standard_deviation: Option<f64>,
 }
 
 /// Looks at a file; with `statistics` at every pixel, in bounded memory.
@@ -87,7 +94,7 @@ pub fn info(path: &str, statistics: bool) -> Result<Info> {
             .iter()
             .map(|item| (item.name.clone(), item.value.clone(), item.band.map(|band| band as u64 + 1)))
             .collect(),
-        statistics: statistics.then(|| measure(source.as_ref())).transpose()?,
+        statistics: statistics.then(|| measure(path)).transpose()?,
     })
 }
 
@@ -124,45 +131,17 @@ impl Reader {
     }
 }
 
-fn measure(source: &dyn Source) -> Result<Vec<BandStatistics>> {
-    let raster = source.info();
-    let mut statistics = vec![BandStatistics::default(); raster.bands];
-    let mut sums = vec![0.0; raster.bands];
-    let mut reader = Reader::new();
-    for window in windows(source) {
-        reader.read(source, window)?;
-        with_sample!(raster.sample_type, T => {
-            for (band, (statistics, sum)) in statistics.iter_mut().zip(&mut sums).enumerate() {
-                add::<T>(raster, &reader.tile, band, statistics, sum);
-            }
-        });
-    }
-    for (statistics, sum) in statistics.iter_mut().zip(sums) {
-        statistics.mean = (statistics.count > 0).then(|| sum / statistics.count as f64);
-    }
-    Ok(statistics)
-}
-
-fn add<T: Sample>(
-    raster: &RasterInfo,
-    tile: &TileBuffer,
-    band: usize,
-    statistics: &mut BandStatistics,
-    sum: &mut f64,
-) {
-    let validity = Validity::<T>::new(raster, swathe_core::NodataPolicy::Ignore);
-    let view = tile.view();
-    let mut flags = vec![0; view.window().width];
-    for y in 0..view.window().height {
-        validity.fill_row(&view, band, y, &mut flags);
-        let mut row_sum = 0.0;
-        for (&sample, _) in view.row::<T>(band, y).iter().zip(&flags).filter(|(_, flag)| **flag != 0) {
-            let value = sample.to_f64();
-            statistics.count += 1;
-            statistics.minimum = Some(statistics.minimum.map_or(value, |least| least.min(value)));
-            statistics.maximum = Some(statistics.maximum.map_or(value, |greatest| greatest.max(value)));
-            row_sum += value;
-        }
-        *sum += row_sum;
-    }
+fn measure(path: &str) -> Result<Vec<BandStatistics>> {
+    let read = Input { path: path.to_owned(), ..Input::default() };
+    let Answer::Summary(bands) = summary_of(read, RunSettings::default())? else {
+        return Err(Error::bug("a summary was asked for and something else was told"));
+    };
+    let of = |(band, _): &(swathe_operators::reduce::BandSummary, Vec<f64>)| BandStatistics {
+        count: band.count,
+        minimum: band.minimum,
+        maximum: band.maximum,
+        mean: band.mean(),
+        standard_deviation: band.standard_deviation(0.0),
+    };
+    Ok(bands.iter().map(of).collect())
 }

@@ -23,6 +23,7 @@
 mod catalogue;
 mod compare;
 mod info;
+mod inquiry;
 mod job;
 mod quantity;
 
@@ -32,11 +33,12 @@ use swathe_engine::Graph;
 pub use catalogue::Formats;
 pub use compare::{Comparison, Difference, compare};
 pub use info::{BandStatistics, Info, info};
+pub use inquiry::{Findings, Inquiry};
 pub use job::{Job, RunSettings};
 pub use quantity::parse_bytes;
 pub use swathe_core::{
-    Error, ErrorKind, Group, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType, Scalar, Size,
-    Value, Window,
+    Error, ErrorKind, Group, NodataPolicy, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType,
+    Scalar, Size, Spec, Value, Window,
 };
 pub use swathe_engine::{
     AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary, Progress,
@@ -46,7 +48,7 @@ pub use swathe_io::{
     Channels, Pattern, Picture, PreviewOptions, SyntheticOptions, SyntheticSource, file_of, side_by_side,
     write_png,
 };
-pub use swathe_operators::{OPERATORS, find as find_operator};
+pub use swathe_operators::{OPERATORS, find as find_operator, reduce};
 
 /// Thinks a job out: opens its inputs, binds its operators, chooses tiles and workers within the budget.
 ///

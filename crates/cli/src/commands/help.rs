@@ -1,7 +1,8 @@
 //! `swathe help NAME`: an operator's whole page, or a command's help.
 
 use clap::ArgMatches;
-use swathe::{Error, OperatorSpec, ParameterKind};
+use swathe::reduce::QUESTIONS;
+use swathe::{Error, ParameterKind, Spec};
 
 use crate::arguments;
 use crate::exit::{Done, print};
@@ -11,29 +12,35 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let mut command = arguments::command();
     let text = match matches.get_one::<String>("NAME").map(String::as_str) {
         None => command.render_long_help().to_string(),
-        Some(name) => match (swathe::find_operator(name), command.find_subcommand_mut(name)) {
-            (Some(spec), _) => page(spec),
-            (None, Some(command)) => command.render_long_help().to_string(),
-            (None, None) => {
-                return Err(Error::usage(format!(
+        Some(name) => {
+            let operator = swathe::find_operator(name).map(|spec| {
+                let inputs = arguments::input_names(spec).join(" ");
+                page(spec, &format!("{inputs} OUTPUT [parameters] [output options] [run options]"))
+            });
+            let question = || {
+                QUESTIONS
+                    .iter()
+                    .find(|spec| spec.name == name)
+                    .map(|spec| page(spec, "INPUT [parameters] [run options]"))
+            };
+            let command =
+                command.find_subcommand_mut(name).map(|command| command.render_long_help().to_string());
+            operator.or_else(question).or(command).ok_or_else(|| {
+                Error::usage(format!(
                     "there is no operator or command `{name}`; `swathe operators` lists the operators"
-                )));
-            }
-        },
+                ))
+            })?
+        }
     };
     print(text.trim_end())?;
     Ok(Done::Well)
 }
 
 /// Everything that an operator's description says.
-fn page(spec: &OperatorSpec) -> String {
+fn page<B>(spec: &Spec<B>, usage: &str) -> String {
     let documentation = &spec.documentation;
     let mut text = format!("{}: {}\n\n", spec.name, spec.summary);
-    let inputs = arguments::input_names(spec).join(" ");
-    text += &format!(
-        "  swathe {} {inputs} OUTPUT [parameters] [output options] [run options]\n\nparameters\n",
-        spec.name
-    );
+    text += &format!("  swathe {} {usage}\n\nparameters\n", spec.name);
     for parameter in spec.parameters {
         let value = arguments::value_name(parameter.kind);
         let state = match (parameter.default, parameter.required) {

@@ -4,18 +4,14 @@ use clap::ArgMatches;
 use swathe::{Error, Info};
 
 use crate::exit::{Done, print};
+use crate::operators::json;
 use crate::words;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let path = matches.get_one::<String>("FILE").map_or("", String::as_str);
     let info = swathe::info(path, matches.get_flag("stats"))?;
-    let text = if matches.get_flag("json") {
-        serde_json::to_string_pretty(&info)
-            .map_err(|error| Error::bug(format!("cannot write JSON: {error}")))?
-    } else {
-        readable(&info)
-    };
+    let text = if matches.get_flag("json") { json(&info)? } else { readable(&info) };
     print(&text)?;
     Ok(Done::Well)
 }
@@ -64,9 +60,13 @@ fn readable(info: &Info) -> String {
     for (number, band) in info.statistics.iter().flatten().enumerate() {
         let value = |value: Option<f64>| value.map_or("none".to_owned(), |value| value.to_string());
         let (least, greatest, mean) = (value(band.minimum), value(band.maximum), value(band.mean));
+        let deviation = value(band.standard_deviation);
         line(
             &format!("band {}", number + 1),
-            format!("{} valid, minimum {least}, maximum {greatest}, mean {mean}", band.count),
+            format!(
+                "{} valid, minimum {least}, maximum {greatest}, mean {mean}, standard deviation {deviation}",
+                band.count
+            ),
         );
     }
     lines.join("\n")

@@ -1,18 +1,20 @@
 //! `swathe operators`: what there is, by group.
 
 use clap::ArgMatches;
-use serde_json::{Value, json};
-use swathe::{Error, OperatorSpec};
+use serde_json::Value;
+use swathe::reduce::QUESTIONS;
+use swathe::{Error, Spec};
 
 use crate::arguments::value_name;
 use crate::exit::{Done, print};
+use crate::operators::json;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let text = if matches.get_flag("json") {
-        let all = swathe::OPERATORS.iter().map(|spec| as_json(spec)).collect::<Vec<_>>();
-        serde_json::to_string_pretty(&all)
-            .map_err(|error| Error::bug(format!("cannot write JSON: {error}")))?
+        let operators = swathe::OPERATORS.iter().map(|spec| as_json(spec));
+        let questions = QUESTIONS.iter().map(|spec| as_json(spec));
+        json(&operators.chain(questions).collect::<Vec<_>>())?
     } else {
         listing()
     };
@@ -21,25 +23,27 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
 }
 
 fn listing() -> String {
-    let mut specs = swathe::OPERATORS.to_vec();
-    specs.sort_by_key(|spec| (spec.group, spec.name));
-    let width = specs.iter().map(|spec| spec.name.len()).max().unwrap_or(0);
+    let operators = swathe::OPERATORS.iter().map(|spec| (spec.group, spec.name, spec.summary));
+    let questions = QUESTIONS.iter().map(|spec| (spec.group, spec.name, spec.summary));
+    let mut all = operators.chain(questions).collect::<Vec<_>>();
+    all.sort_unstable();
+    let width = all.iter().map(|(_, name, _)| name.len()).max().unwrap_or(0);
     let mut lines = Vec::new();
-    let mut group = None;
-    for spec in specs {
-        if group != Some(spec.group) {
-            group = Some(spec.group);
-            lines.push(format!("{}:", spec.group.name()));
+    let mut heading = None;
+    for (group, name, summary) in all {
+        if heading != Some(group) {
+            heading = Some(group);
+            lines.push(format!("{}:", group.name()));
         }
-        lines.push(format!("  {:width$}  {}", spec.name, spec.summary));
+        lines.push(format!("  {name:width$}  {summary}"));
     }
     lines.push("`swathe help NAME` explains one".into());
     lines.join("\n")
 }
 
-fn as_json(spec: &OperatorSpec) -> Value {
+fn as_json<B>(spec: &Spec<B>) -> Value {
     let parameter = |parameter: &swathe::Parameter| {
-        json!({
+        serde_json::json!({
             "name": parameter.name,
             "value": value_name(parameter.kind),
             "default": parameter.default,
@@ -47,7 +51,7 @@ fn as_json(spec: &OperatorSpec) -> Value {
             "help": parameter.help,
         })
     };
-    json!({
+    serde_json::json!({
         "name": spec.name,
         "group": spec.group.name(),
         "summary": spec.summary,

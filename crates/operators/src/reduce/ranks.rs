@@ -1,0 +1,374 @@
+//! Exact percentiles in bounded memory: ranks are looked for by the leading bits of an order-preserving key, 16 more in
+//! each sweep (radix selection; four sweeps at most, for samples of 64 bits).
+
+use swathe_core::{
+    Error, NodataPolicy, RasterInfo, Reduction, Result, Sample, SampleType, Scalar, TileView, Validity,
+    with_sample,
+};
+
+use super::counts::ValueCounts;
+
+/// How a percentile between two ranks is found; the names are numpy's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interpolation {
+    /// On the line between the two ranks.
+    #[default]
+    Linear,
+    /// The lower rank.
+    Lower,
+    /// The higher rank.
+    Higher,
+    /// The nearer rank, the even one of two equally near.
+    Nearest,
+    /// Half way.
+    Midpoint,
+}
+
+impl Interpolation {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// Usage, if there is no such method.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "linear" => Ok(Interpolation::Linear),
+            "lower" => Ok(Interpolation::Lower),
+            "higher" => Ok(Interpolation::Higher),
+            "nearest" => Ok(Interpolation::Nearest),
+            "midpoint" => Ok(Interpolation::Midpoint),
+            _ => {
+                Err(Error::usage(format!("`{text}` is not one of linear, lower, higher, nearest, midpoint")))
+            }
+        }
+    }
+}
+
+/// Percentiles to be found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantiles {
+    percentiles: Vec<f64>,
+    interpolation: Interpolation,
+}
+
+/// Most percentiles looked for at once, since each can take two tables of 512 KiB.
+const MOST_PERCENTILES: usize = 32;
+
+impl Quantiles {
+    /// Percentiles from 0 to 100.
+    ///
+    /// # Errors
+    /// Usage, for too many, or one out of range.
+    pub fn new(percentiles: &[f64], interpolation: Interpolation) -> Result<Self> {
+        if percentiles.len() > MOST_PERCENTILES {
+            return Err(Error::usage(format!(
+                "{} percentiles were asked for; there may be {MOST_PERCENTILES} at a time",
+                percentiles.len()
+            )));
+        }
+        if let Some(wrong) = percentiles.iter().find(|percentile| !(0.0..=100.0).contains(*percentile)) {
+            return Err(Error::usage(format!("the percentile {wrong} is not from 0 to 100")));
+        }
+        Ok(Quantiles { percentiles: percentiles.to_vec(), interpolation })
+    }
+
+    /// The ranks (from 0) that are needed among `count` values, ascending, none twice.
+    fn ranks(&self, count: u64) -> Vec<u64> {
+        let mut ranks: Vec<u64> = match count.checked_sub(1) {
+            Some(last) => {
+                self.percentiles.iter().flat_map(|&p| [place(p, last).0, place(p, last).1]).collect()
+            }
+            None => Vec::new(),
+        };
+        ranks.sort_unstable();
+        ranks.dedup();
+        ranks
+    }
+
+    /// The percentiles of `count` values, where `value` tells which has a rank.
+    fn of(&self, count: u64, value: impl Fn(u64) -> f64) -> Vec<f64> {
+        let Some(last) = count.checked_sub(1) else { return vec![f64::NAN; self.percentiles.len()] };
+        let between = |&percentile: &f64| {
+            let (below, above, part) = place(percentile, last);
+            let (low, high) = (value(below), value(above));
+            match self.interpolation {
+                Interpolation::Lower => low,
+                Interpolation::Higher => high,
+                Interpolation::Midpoint if part > 0.0 => low + (high - low) * 0.5,
+                Interpolation::Midpoint => low,
+                Interpolation::Nearest if part > 0.5 || part == 0.5 && below % 2 == 1 => high,
+                Interpolation::Nearest => low,
+                // From the nearer end, as numpy does, so that the greatest is met exactly.
+                Interpolation::Linear if low == high => low,
+                Interpolation::Linear if part >= 0.5 => high - (high - low) * (1.0 - part),
+                Interpolation::Linear => low + (high - low) * part,
+            }
+        };
+        self.percentiles.iter().map(between).collect()
+    }
+
+    /// The percentiles of a band whose values have been counted.
+    pub fn of_counts(&self, counts: &ValueCounts) -> Vec<f64> {
+        let value = |rank: u64| {
+            let mut seen = 0;
+            let reaches = |(_, times): &(i64, u64)| {
+                seen += times;
+                seen > rank
+            };
+            counts.ascending().find(reaches).map_or(f64::NAN, |(value, _)| value as f64)
+        };
+        self.of(counts.count(), value)
+    }
+}
+
+/// The ranks around a percentile, and how far between them it is.
+fn place(percentile: f64, last: u64) -> (u64, u64, f64) {
+    let index = percentile / 100.0 * last as f64;
+    let below = index.floor();
+    let above = if index > below { below + 1.0 } else { below };
+    ((below as u64).min(last), (above as u64).min(last), index - below)
+}
+
+/// A sample as an unsigned integer of as many bits, in the same order. `NaN` has no place.
+trait Key: Sample {
+    fn key(self) -> u64;
+    fn of_key(key: u64) -> Self;
+}
+
+macro_rules! integer_keys {
+    ($($type:ty, $unsigned:ty);*) => {
+        $(impl Key for $type {
+            #[inline(always)]
+            fn key(self) -> u64 {
+                (self as $unsigned).wrapping_sub(<$type>::MIN as $unsigned) as u64
+            }
+            fn of_key(key: u64) -> Self {
+                (key as $unsigned).wrapping_add(<$type>::MIN as $unsigned) as $type
+            }
+        })*
+    };
+}
+
+macro_rules! float_keys {
+    ($($type:ty, $unsigned:ty);*) => {
+        $(impl Key for $type {
+            #[inline(always)]
+            fn key(self) -> u64 {
+                // -0 and 0 are one value.
+                let bits = (self + 0.0).to_bits();
+                let sign = 1 << (<$unsigned>::BITS - 1);
+                u64::from(if bits & sign == 0 { bits | sign } else { !bits })
+            }
+            fn of_key(key: u64) -> Self {
+                let (key, sign) = (key as $unsigned, 1 << (<$unsigned>::BITS - 1));
+                <$type>::from_bits(if key & sign == 0 { !key } else { key & !sign })
+            }
+        })*
+    };
+}
+
+integer_keys!(u8, u8; i8, u8; u16, u16; i16, u16; u32, u32; i32, u32; u64, u64; i64, u64);
+float_keys!(f32, u32; f64, u64);
+
+/// Bits that one sweep settles.
+const DIGIT_BITS: u32 = 16;
+
+/// The search for the ranks of every band, between sweeps. It is done when [`RankSearch::next`] gives none.
+#[derive(Clone, Debug)]
+pub struct RankSearch {
+    info: RasterInfo,
+    policy: NodataPolicy,
+    quantiles: Quantiles,
+    /// Bits of the key that are known.
+    known_bits: u32,
+    bands: Vec<BandSearch>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct BandSearch {
+    /// Values in all, known after the first sweep.
+    count: u64,
+    /// For each rank: what is known of its key, and its rank among the values that begin so.
+    ranks: Vec<(u64, u64, u64)>,
+    /// Different beginnings of keys, ascending.
+    prefixes: Vec<u64>,
+}
+
+impl RankSearch {
+    /// A search that has not begun.
+    pub fn new(info: &RasterInfo, policy: NodataPolicy, quantiles: Quantiles) -> Self {
+        let band = BandSearch { prefixes: vec![0], ..BandSearch::default() };
+        RankSearch { info: info.clone(), policy, quantiles, known_bits: 0, bands: vec![band; info.bands] }
+    }
+
+    fn key_bits(&self) -> u32 {
+        8 * self.info.sample_type.size() as u32
+    }
+
+    fn digit_bits(&self) -> u32 {
+        DIGIT_BITS.min(self.key_bits())
+    }
+
+    /// True when every rank's key is known.
+    pub fn is_done(&self) -> bool {
+        self.known_bits == self.key_bits()
+    }
+
+    /// Sweeps that the search takes from its beginning.
+    pub fn sweeps(sample_type: SampleType) -> u64 {
+        (8 * sample_type.size() as u64).div_ceil(u64::from(DIGIT_BITS))
+    }
+
+    /// The search with one digit more, from what a sweep counted.
+    #[must_use]
+    pub fn narrowed(mut self, digits: &[Digits]) -> Self {
+        for (band, digits) in self.bands.iter_mut().zip(digits) {
+            if self.known_bits == 0 {
+                band.count = digits.tables.iter().sum();
+                band.ranks =
+                    self.quantiles.ranks(band.count).into_iter().map(|rank| (rank, 0, rank)).collect();
+            }
+            let bits = DIGIT_BITS.min(8 * self.info.sample_type.size() as u32);
+            for (_, prefix, within) in &mut band.ranks {
+                let Ok(slot) = band.prefixes.binary_search(prefix) else { continue };
+                let table = &digits.tables[slot << bits..(slot + 1) << bits];
+                let mut digit = 0;
+                while digit + 1 < table.len() && *within >= table[digit] {
+                    *within -= table[digit];
+                    digit += 1;
+                }
+                *prefix = *prefix << bits | digit as u64;
+            }
+            band.prefixes = band.ranks.iter().map(|(_, prefix, _)| *prefix).collect();
+            band.prefixes.dedup();
+        }
+        self.known_bits += self.digit_bits();
+        self
+    }
+
+    /// The percentiles of each band, when the search is done.
+    pub fn percentiles(&self) -> Vec<Vec<f64>> {
+        let of = |band: &BandSearch| {
+            let value = |rank: u64| {
+                let found = band.ranks.iter().find(|(of, ..)| *of == rank);
+                let value =
+                    |key: u64| with_sample!(self.info.sample_type, T => <T as Key>::of_key(key).to_scalar());
+                found.map_or(f64::NAN, |(_, key, _)| match value(*key) {
+                    Scalar::Integer(integer) => integer as f64,
+                    Scalar::Float(float) => float,
+                })
+            };
+            self.quantiles.of(band.count, value)
+        };
+        self.bands.iter().map(of).collect()
+    }
+
+    fn add_band<T: Key>(&self, digits: &mut Digits, band: usize, tile: &TileView<'_>, flags: &mut [u8]) {
+        let validity = Validity::<T>::new(&self.info, self.policy);
+        let (bits, prefixes) = (self.digit_bits(), &self.bands[band].prefixes);
+        let shift = self.key_bits() - self.known_bits - bits;
+        let mask = (1_u64 << bits) - 1;
+        for y in 0..tile.window().height {
+            validity.fill_row(tile, band, y, flags);
+            for (&sample, &flag) in tile.row::<T>(band, y).iter().zip(&*flags) {
+                if flag == 0 || sample.is_nan() {
+                    continue;
+                }
+                let key = sample.key() >> shift;
+                let prefix = if self.known_bits == 0 { 0 } else { key >> bits };
+                if let Ok(slot) = prefixes.binary_search(&prefix) {
+                    digits.tables[slot << bits | (key & mask) as usize] += 1;
+                }
+            }
+        }
+    }
+}
+
+/// For every beginning of a key that is looked at, how often each next digit follows.
+#[derive(Clone, Debug)]
+pub struct Digits {
+    tables: Vec<u64>,
+}
+
+impl Reduction for RankSearch {
+    type Partial = Vec<Digits>;
+
+    fn partial_bytes(&self) -> usize {
+        let tables: usize = self.bands.iter().map(|band| band.prefixes.len()).sum();
+        ((8 * tables) << self.digit_bits()) + self.info.size.width
+    }
+
+    fn begin(&self) -> Self::Partial {
+        let digits = |band: &BandSearch| Digits { tables: vec![0; band.prefixes.len() << self.digit_bits()] };
+        self.bands.iter().map(digits).collect()
+    }
+
+    fn add(&self, partial: &mut Self::Partial, tile: &TileView<'_>) -> Result<()> {
+        let mut flags = vec![0; tile.window().width];
+        for (band, digits) in partial.iter_mut().enumerate() {
+            with_sample!(self.info.sample_type, T => self.add_band::<T>(digits, band, tile, &mut flags));
+        }
+        Ok(())
+    }
+
+    fn merge(&self, partial: &mut Self::Partial, other: Self::Partial) {
+        for (digits, other) in partial.iter_mut().zip(other) {
+            for (count, more) in digits.tables.iter_mut().zip(other.tables) {
+                *count += more;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swathe_core::{Size, TileBuffer, Window};
+
+    use super::*;
+
+    #[test]
+    fn keys_keep_the_order() {
+        let floats = [f64::NEG_INFINITY, -1e300, -1.0, -5e-324, 0.0, 5e-324, 1.0, 1e300, f64::INFINITY];
+        assert!(floats.is_sorted_by(|a, b| a.key() < b.key()));
+        assert!(floats.iter().all(|&value| f64::of_key(value.key()) == value));
+        assert_eq!((-0.0_f32).key(), 0.0_f32.key());
+        assert!([i64::MIN, -1, 0, 1, i64::MAX].is_sorted_by(|a, b| a.key() < b.key()));
+        assert_eq!([i32::MIN, -1, i32::MAX].map(|value| i32::of_key(value.key())), [i32::MIN, -1, i32::MAX]);
+    }
+
+    fn search(values: &[f64], percentiles: &[f64], interpolation: Interpolation) -> Vec<f64> {
+        let info = RasterInfo::new(Size::new(values.len(), 1), 1, SampleType::F64);
+        let mut buffer = TileBuffer::new(Window::whole(info.size), info.kind());
+        buffer.view_mut().row_mut::<f64>(0, 0).copy_from_slice(values);
+        let quantiles = Quantiles::new(percentiles, interpolation).unwrap();
+        let mut search = RankSearch::new(&info, NodataPolicy::Ignore, quantiles);
+        let mut sweeps = 0;
+        while !search.is_done() {
+            let mut digits = search.begin();
+            search.add(&mut digits, &buffer.view()).unwrap();
+            search = search.narrowed(&digits);
+            sweeps += 1;
+        }
+        assert_eq!(sweeps, RankSearch::sweeps(SampleType::F64));
+        search.percentiles().remove(0)
+    }
+
+    #[test]
+    fn percentiles_are_numpys() {
+        // numpy.percentile([3.5, -1, 1e-9, 7, 2], [0, 10, 50, 62.5, 100], method=...)
+        let values = [3.5, -1.0, f64::NAN, 1e-9, 7.0, 2.0];
+        let asked = [0.0, 10.0, 50.0, 62.5, 100.0];
+        assert_eq!(search(&values, &asked, Interpolation::Linear), [-1.0, -0.5999999996, 2.0, 2.75, 7.0]);
+        assert_eq!(search(&values, &asked, Interpolation::Lower), [-1.0, -1.0, 2.0, 2.0, 7.0]);
+        assert_eq!(search(&values, &asked, Interpolation::Higher), [-1.0, 1e-9, 2.0, 3.5, 7.0]);
+        assert_eq!(search(&values, &asked, Interpolation::Nearest), [-1.0, -1.0, 2.0, 2.0, 7.0]);
+        assert_eq!(search(&values, &[62.5], Interpolation::Midpoint), [2.75]);
+        assert!(search(&[f64::NAN], &[50.0], Interpolation::Linear)[0].is_nan());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(Quantiles::new(&[101.0], Interpolation::Linear).is_err());
+        assert!(Quantiles::new(&[f64::NAN], Interpolation::Linear).is_err());
+        assert!(Interpolation::parse("cubic").is_err());
+    }
+}
