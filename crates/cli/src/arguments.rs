@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use swathe::reduce::{QUESTIONS, QuestionSpec};
-use swathe::{Input, OperatorSpec, Parameter, ParameterKind, RunSettings, Spec};
+use swathe::scan::SCANS;
+use swathe::{Input, Parameter, ParameterKind, RunSettings, Spec};
 
 /// The whole command.
 pub(crate) fn command() -> Command {
@@ -18,6 +19,7 @@ pub(crate) fn command() -> Command {
     for spec in swathe::OPERATORS {
         command = command.subcommand(operator(spec));
     }
+    command = SCANS.iter().fold(command, |command, spec| command.subcommand(operator(spec)));
     command = QUESTIONS.iter().fold(command, |command, spec| command.subcommand(question(spec)));
     command.subcommands(others())
 }
@@ -81,7 +83,7 @@ fn others() -> Vec<Command> {
 }
 
 /// The command of an operator.
-fn operator(spec: &OperatorSpec) -> Command {
+fn operator<B>(spec: &Spec<B>) -> Command {
     let mut command = with_parameters(Command::new(spec.name), spec).about(spec.summary).after_help(format!(
         "`swathe help {}` says what it computes, and how it treats edges and nodata.",
         spec.name
@@ -122,7 +124,7 @@ pub(crate) fn input_of(matches: &ArgMatches, name: &str) -> Input {
 }
 
 /// The names of an operator's inputs on its own command line.
-pub(crate) fn input_names(spec: &OperatorSpec) -> Vec<&'static str> {
+pub(crate) fn input_names<B>(spec: &Spec<B>) -> Vec<&'static str> {
     const NAMES: [&str; 4] = ["INPUT", "SECOND", "THIRD", "FOURTH"];
     if spec.inputs.0 == 2 { vec!["FIRST", "SECOND"] } else { NAMES[..spec.inputs.0.clamp(1, 4)].to_vec() }
 }

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use serde::Serialize;
 use swathe::reduce::QUESTIONS;
-use swathe::{Error, JOB_VERSION, Job, Output, Pipeline, Plan, PlanSummary, Report, Step};
+use swathe::{Error, JOB_VERSION, Job, Output, Pipeline, Plan, PlanSummary, Report, Spec, Step};
 
 use crate::exit::{Done, print, say};
 use crate::progress::Shown;
@@ -14,13 +14,21 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> Result<Done, Error> {
     if let Some(spec) = QUESTIONS.iter().find(|spec| spec.name == name) {
         return commands::questions::run(spec, matches);
     }
-    let Some(spec) = swathe::find_operator(name) else {
-        return Err(Error::usage(format!("there is no command `{name}`")));
-    };
+    if let Some(spec) = swathe::scan::find(name) {
+        return process_one(spec, matches);
+    }
+    match swathe::find_operator(name) {
+        Some(spec) => process_one(spec, matches),
+        None => Err(Error::usage(format!("there is no command `{name}`"))),
+    }
+}
+
+/// Runs the pipeline of one step.
+fn process_one<B>(spec: &Spec<B>, matches: &ArgMatches) -> Result<Done, Error> {
     let mut inputs = arguments::input_names(spec).into_iter().map(|name| arguments::input_of(matches, name));
     let read = inputs.next().unwrap_or_default();
     let step = Step {
-        operator: name.to_owned(),
+        operator: spec.name.to_owned(),
         parameters: arguments::parameters_of(spec, matches),
         with: inputs.collect(),
     };

@@ -1,7 +1,7 @@
 //! `swathe pipeline ! read INPUT ! OPERATOR ... ! write OUTPUT`: steps with `!` between them.
 
 use clap::{Arg, ArgMatches, Command};
-use swathe::{Error, Input, JOB_VERSION, Job, Output, Pipeline, Step};
+use swathe::{Error, Input, JOB_VERSION, Job, Output, Pipeline, Spec, Step};
 
 use crate::exit::Done;
 use crate::{arguments, operators};
@@ -59,12 +59,17 @@ fn read(step: &[String]) -> Result<Input, Error> {
 }
 
 fn operator(step: &[String]) -> Result<Step, Error> {
-    let Some(spec) = swathe::find_operator(&step[0]) else {
-        return Err(Error::usage(format!(
-            "there is no operator `{}`; `swathe operators` lists them",
-            step[0]
-        )));
-    };
+    let name = &step[0];
+    if let Some(spec) = swathe::scan::find(name) {
+        return parameters(spec, step);
+    }
+    match swathe::find_operator(name) {
+        Some(spec) => parameters(spec, step),
+        None => Err(Error::usage(format!("there is no operator `{name}`; `swathe operators` lists them"))),
+    }
+}
+
+fn parameters<B>(spec: &Spec<B>, step: &[String]) -> Result<Step, Error> {
     let with = Arg::new("with").long("with").action(clap::ArgAction::Append);
     let matches = matches_of(arguments::with_parameters(Command::new(spec.name), spec).arg(with), step)?;
     let with = matches.get_many::<String>("with").unwrap_or_default();

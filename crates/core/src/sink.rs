@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::geometry::Size;
+use crate::raster::RasterInfo;
 use crate::scratch::Frame;
 use crate::tile::TileView;
 
@@ -19,6 +20,11 @@ pub trait Destination: Send {
     /// Whether every tile must be as wide as the raster (formats that are written from top to bottom).
     fn full_width(&self) -> bool {
         false
+    }
+
+    /// What is written, where that is not what it is handed.
+    fn output(&self) -> Option<&RasterInfo> {
+        None
     }
 
     /// The largest the file can become, in bytes; exact where it is not compressed.

@@ -294,6 +294,35 @@ impl TileMut<'_> {
         &mut self.data[band * self.band_stride + y * self.row_stride..][..length]
     }
 
+    /// Row `y` of `band`, which must not be the first, behind the row above it.
+    ///
+    /// # Panics
+    /// As [`TileMut::row_mut`], and if `y` is 0.
+    pub fn row_below<T: Sample>(&mut self, band: usize, y: usize) -> (&[T], &mut [T]) {
+        assert_eq!(T::TYPE, self.kind.sample_type, "tile bound to the wrong type");
+        assert!(
+            band < self.kind.bands && y > 0 && y < self.window.height,
+            "row {y} of band {band} has none above it in the tile"
+        );
+        let length = self.window.width * self.kind.sample_type.size();
+        let (above, below) = self.data.split_at_mut(band * self.band_stride + y * self.row_stride);
+        let start = above.len() - self.row_stride;
+        (bytemuck::cast_slice(&above[start..][..length]), bytemuck::cast_slice_mut(&mut below[..length]))
+    }
+
+    /// The pixels to read.
+    pub fn view(&self) -> TileView<'_> {
+        TileView {
+            window: self.window,
+            kind: self.kind,
+            row_stride: self.row_stride,
+            band_stride: self.band_stride,
+            data: self.data,
+            mask: self.mask.as_deref(),
+            mask_stride: self.mask_stride,
+        }
+    }
+
     /// Row `y` of the mask, where there is one: 0 = no data.
     #[inline]
     pub fn mask_row_mut(&mut self, y: usize) -> Option<&mut [u8]> {

@@ -15,6 +15,7 @@ mod pipeline;
 mod plan;
 mod report;
 mod run;
+mod scanning;
 mod survey;
 
 pub use limits::Limits;

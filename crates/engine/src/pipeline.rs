@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{Destination, Operator, RasterInfo, Result, Source, Window};
+use swathe_core::{Destination, Operator, RasterInfo, Result, Scan, Source, Window};
 
 use crate::extend::InputNeed;
+use crate::scanning::Scanned;
 
 /// The version of the job format that this engine writes and reads.
 pub const JOB_VERSION: u32 = 1;
@@ -75,6 +76,15 @@ pub trait Catalogue {
     /// Where there is no such operator, or it can't do what is asked.
     fn operator(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>>;
 
+    /// Whether a step carries something from row to row, so that it can only be the last one.
+    fn is_scan(&self, step: &Step) -> bool;
+
+    /// Binds a scan to its parameters and the raster it reads.
+    ///
+    /// # Errors
+    /// As [`Catalogue::operator`].
+    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Box<dyn Scan>>;
+
     /// Thinks out an output.
     ///
     /// # Errors
@@ -141,10 +151,21 @@ impl Graph {
                 pipeline.version
             )));
         }
-        let (source, stages) = resolve(&pipeline.read, &pipeline.steps, catalogue)?;
+        let (steps, last) = match pipeline.steps.split_last() {
+            Some((last, earlier)) if catalogue.is_scan(last) => (earlier, Some(last)),
+            _ => (pipeline.steps.as_slice(), None),
+        };
+        let (source, stages) = resolve(&pipeline.read, steps, catalogue)?;
         let chain = Chain { source, stages };
-        let destination = catalogue.destination(&pipeline.write, chain.output())?;
-        Ok(Graph { chain, destination })
+        let Some(last) = last else {
+            let destination = catalogue.destination(&pipeline.write, chain.output())?;
+            return Ok(Graph { chain, destination });
+        };
+        let scan = catalogue
+            .scan(last, chain.output())
+            .map_err(|error| error.at(format_args!("`{}`", last.operator)))?;
+        let destination = catalogue.destination(&pipeline.write, scan.output())?;
+        Ok(Graph { chain, destination: Box::new(Scanned { scan, destination }) })
     }
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.

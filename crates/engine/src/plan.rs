@@ -221,7 +221,7 @@ fn summarise(
         stages: stages.collect(),
         output: raster(
             graph.destination.name(),
-            graph.output(),
+            graph.destination.output().unwrap_or(graph.output()),
             graph.destination.block(),
             graph.destination.method(),
         ),

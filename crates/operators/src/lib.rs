@@ -11,6 +11,7 @@ pub mod focal;
 pub mod point;
 pub mod reduce;
 mod rows;
+pub mod scan;
 mod simd;
 #[cfg(test)]
 mod trial;

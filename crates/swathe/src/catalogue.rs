@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use swathe_core::{
-    Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source, Value,
+    Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Scan, Source, Spec,
+    Value,
 };
 use swathe_engine::{Catalogue, Input, Limits, Output, Step};
 use swathe_io::{AccessMethod, Format, OpenOptions, OutputOptions, WriteMethod};
@@ -105,24 +106,24 @@ impl Catalogue for Formats {
 
     fn operator(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
         let Some(spec) = swathe_operators::find(&step.operator) else {
-            return Err(Error::usage("there is no such operator; `swathe operators` lists them"));
-        };
-        let (least, most) = spec.inputs;
-        if inputs.len() < least || inputs.len() > most {
-            let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            return Err(Error::usage(format!("takes {count} inputs, not {}", inputs.len())));
-        }
-        let mut given = Vec::with_capacity(step.parameters.len());
-        for (name, text) in &step.parameters {
-            let table = spec.parameters.iter().any(|p| p.name == name && p.kind == ParameterKind::Table);
-            let value = if table && Path::new(text).is_file() {
-                read_table(text)?
+            return Err(Error::usage(if self.is_scan(step) {
+                "carries something from row to row, so that it must be the last step"
             } else {
-                Value::Text(text.clone())
-            };
-            given.push((name.clone(), value));
-        }
-        (spec.bind)(&Parameters::check(spec.parameters, given)?, inputs)
+                "there is no such operator; `swathe operators` lists them"
+            }));
+        };
+        (spec.bind)(&parameters(spec, step, inputs.len())?, inputs)
+    }
+
+    fn is_scan(&self, step: &Step) -> bool {
+        swathe_operators::scan::find(&step.operator).is_some()
+    }
+
+    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Box<dyn Scan>> {
+        let Some(spec) = swathe_operators::scan::find(&step.operator) else {
+            return Err(Error::bug("a step was taken for a scan"));
+        };
+        (spec.bind)(&parameters(spec, step, 1 + step.with.len())?, input)
     }
 
     fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>> {
@@ -154,6 +155,23 @@ impl Catalogue for Formats {
         options.finish()?;
         swathe_io::plan_output(&output.path, info, &set)
     }
+}
+
+/// The parameters of a step, checked, with the files that they name.
+fn parameters<B>(spec: &Spec<B>, step: &Step, inputs: usize) -> Result<Parameters> {
+    let (least, most) = spec.inputs;
+    if inputs < least || inputs > most {
+        let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        return Err(Error::usage(format!("takes {count} inputs, not {inputs}")));
+    }
+    let mut given = Vec::with_capacity(step.parameters.len());
+    for (name, text) in &step.parameters {
+        let table = spec.parameters.iter().any(|p| p.name == name && p.kind == ParameterKind::Table);
+        let value =
+            if table && Path::new(text).is_file() { read_table(text)? } else { Value::Text(text.clone()) };
+        given.push((name.clone(), value));
+    }
+    Parameters::check(spec.parameters, given)
 }
 
 fn read_table(path: &str) -> Result<Value> {

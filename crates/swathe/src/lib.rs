@@ -48,7 +48,7 @@ pub use swathe_io::{
     Channels, Pattern, Picture, PreviewOptions, SyntheticOptions, SyntheticSource, file_of, side_by_side,
     write_png,
 };
-pub use swathe_operators::{OPERATORS, find as find_operator, reduce};
+pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};
 
 /// Thinks a job out: opens its inputs, binds its operators, chooses tiles and workers within the budget.
 ///

@@ -13,10 +13,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let text = match matches.get_one::<String>("NAME").map(String::as_str) {
         None => command.render_long_help().to_string(),
         Some(name) => {
-            let operator = swathe::find_operator(name).map(|spec| {
-                let inputs = arguments::input_names(spec).join(" ");
-                page(spec, &format!("{inputs} OUTPUT [parameters] [output options] [run options]"))
-            });
+            let operator = swathe::find_operator(name).map(processing);
+            let scan = || swathe::scan::find(name).map(processing);
             let question = || {
                 QUESTIONS
                     .iter()
@@ -25,7 +23,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
             };
             let command =
                 command.find_subcommand_mut(name).map(|command| command.render_long_help().to_string());
-            operator.or_else(question).or(command).ok_or_else(|| {
+            operator.or_else(scan).or_else(question).or(command).ok_or_else(|| {
                 Error::usage(format!(
                     "there is no operator or command `{name}`; `swathe operators` lists the operators"
                 ))
@@ -34,6 +32,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     };
     print(text.trim_end())?;
     Ok(Done::Well)
+}
+
+/// The page of what reads rasters and writes one.
+fn processing<B>(spec: &Spec<B>) -> String {
+    let inputs = arguments::input_names(spec).join(" ");
+    page(spec, &format!("{inputs} OUTPUT [parameters] [output options] [run options]"))
 }
 
 /// Everything that an operator's description says.

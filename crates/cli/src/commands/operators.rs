@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 use serde_json::Value;
 use swathe::reduce::QUESTIONS;
+use swathe::scan::SCANS;
 use swathe::{Error, Spec};
 
 use crate::arguments::value_name;
@@ -14,7 +15,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let text = if matches.get_flag("json") {
         let operators = swathe::OPERATORS.iter().map(|spec| as_json(spec));
         let questions = QUESTIONS.iter().map(|spec| as_json(spec));
-        json(&operators.chain(questions).collect::<Vec<_>>())?
+        let scans = SCANS.iter().map(|spec| as_json(spec));
+        json(&operators.chain(scans).chain(questions).collect::<Vec<_>>())?
     } else {
         listing()
     };
@@ -25,7 +27,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
 fn listing() -> String {
     let operators = swathe::OPERATORS.iter().map(|spec| (spec.group, spec.name, spec.summary));
     let questions = QUESTIONS.iter().map(|spec| (spec.group, spec.name, spec.summary));
-    let mut all = operators.chain(questions).collect::<Vec<_>>();
+    let scans = SCANS.iter().map(|spec| (spec.group, spec.name, spec.summary));
+    let mut all = operators.chain(scans).chain(questions).collect::<Vec<_>>();
     all.sort_unstable();
     let width = all.iter().map(|(_, name, _)| name.len()).max().unwrap_or(0);
     let mut lines = Vec::new();

@@ -1,0 +1,197 @@
+//! A scan between a chain and its output: tiles as wide as the raster, each of which waits for what the one above carries
+//! on, and no longer.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use swathe_core::{
+    Destination, Error, Frame, Order, RasterInfo, Result, Scan, ScratchSize, Sink, Size, TileBuffer,
+    TileKind, TileMut, TileView, Window,
+};
+
+/// A destination that scans on the way.
+pub(crate) struct Scanned {
+    pub(crate) scan: Box<dyn Scan>,
+    pub(crate) destination: Box<dyn Destination>,
+}
+
+impl Scanned {
+    fn kind(&self) -> TileKind {
+        self.scan.output().kind()
+    }
+}
+
+/// Bytes as the words that a tile is laid over.
+fn words(bytes: usize) -> usize {
+    bytes.div_ceil(size_of::<u64>())
+}
+
+impl Destination for Scanned {
+    fn name(&self) -> &str {
+        self.destination.name()
+    }
+
+    fn block(&self) -> Size {
+        self.destination.block()
+    }
+
+    fn whole_blocks(&self) -> bool {
+        self.destination.whole_blocks()
+    }
+
+    fn full_width(&self) -> bool {
+        true
+    }
+
+    fn output(&self) -> Option<&RasterInfo> {
+        Some(self.scan.output())
+    }
+
+    fn file_bytes(&self) -> u64 {
+        self.destination.file_bytes()
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.destination.free_bytes()
+    }
+
+    fn resident_bytes(&self, workers: usize) -> usize {
+        let row = Window::new(0, 0, self.scan.output().size.width, 1);
+        self.destination.resident_bytes(workers).saturating_add(self.kind().bytes(row))
+    }
+
+    fn scratch_bytes(&self, tile: Size) -> usize {
+        let row = self.kind().bytes(Window::new(0, 0, tile.width, 1));
+        let own = ScratchSize::new()
+            .with::<u64>(words(self.kind().bytes(Window::whole(tile))))
+            .with::<u64>(words(row))
+            .bytes();
+        own.saturating_add(self.destination.scratch_bytes(tile))
+    }
+
+    fn mapped_bytes(&self, tile: Size) -> usize {
+        self.destination.mapped_bytes(tile)
+    }
+
+    fn method(&self) -> String {
+        self.destination.method()
+    }
+
+    fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
+        let sink = self.destination.create()?;
+        let turn = Mutex::new(Turn { next: 0, row: None, cancelled: false });
+        Ok(Box::new(Scanning { scan: self.scan, sink, turn, changed: Condvar::new() }))
+    }
+}
+
+/// The output while it is written.
+struct Scanning {
+    scan: Box<dyn Scan>,
+    sink: Box<dyn Sink>,
+    turn: Mutex<Turn>,
+    changed: Condvar,
+}
+
+/// Whose turn it is, and what it is handed.
+struct Turn {
+    next: u64,
+    /// The last row of the tile before, finished.
+    row: Option<TileBuffer>,
+    cancelled: bool,
+}
+
+impl Scanning {
+    fn lock(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for(&self, sequence: u64) -> Result<MutexGuard<'_, Turn>> {
+        let mut turn = self.lock();
+        while turn.next != sequence && !turn.cancelled {
+            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        if turn.cancelled { Err(Error::interrupted("the run stops")) } else { Ok(turn) }
+    }
+
+    fn pass_on(&self, mut turn: MutexGuard<'_, Turn>) {
+        turn.next += 1;
+        drop(turn);
+        self.changed.notify_all();
+    }
+
+    /// Computes the tile whole while it is its turn.
+    fn in_turn(&self, sequence: u64, input: &TileView<'_>, output: &mut TileMut<'_>) -> Result<()> {
+        let mut turn = self.wait_for(sequence)?;
+        let above = turn.row.take();
+        let row = above.as_ref().map(TileBuffer::view);
+        self.scan.complete(row.as_ref(), input, output)?;
+        turn.row = Some(self.last_row(above, &output.view()));
+        self.pass_on(turn);
+        Ok(())
+    }
+
+    /// Computes only what is carried on while it is the tile's turn, and the rest beside the others.
+    fn beside(
+        &self,
+        sequence: u64,
+        input: &TileView<'_>,
+        output: &mut TileMut<'_>,
+        memory: &mut [u64],
+    ) -> Result<()> {
+        let mut turn = self.wait_for(sequence)?;
+        let row = match turn.row.take() {
+            None => {
+                turn.row = Some(self.last_row(None, &output.view()));
+                None
+            }
+            Some(mut row) => {
+                let mut above = TileMut::over(memory, row.window(), row.kind());
+                above.copy_from(&row.view());
+                self.scan.carry(&output.view(), &mut row.view_mut())?;
+                turn.row = Some(row);
+                Some(above)
+            }
+        };
+        self.pass_on(turn);
+        let row = row.as_ref().map(TileMut::view);
+        self.scan.complete(row.as_ref(), input, output)
+    }
+
+    /// The last row of a tile, in the memory of another where there is one.
+    fn last_row(&self, memory: Option<TileBuffer>, output: &TileView<'_>) -> TileBuffer {
+        let Window { x, y, width, height } = output.window();
+        let row = Window::new(0, 0, width, 1);
+        let mut kept = memory.unwrap_or_else(|| TileBuffer::new(row, output.kind()));
+        let last = output.crop(Window::new(x, y + height as i64 - 1, width, 1));
+        kept.view_mut().copy_from(&last);
+        kept
+    }
+}
+
+impl Sink for Scanning {
+    fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+        let (window, kind) = (tile.window(), self.scan.output().kind());
+        let mut output = TileMut::over(scratch.take(words(kind.bytes(window))), window, kind);
+        let row = scratch.take(words(kind.bytes(Window::new(0, 0, window.width, 1))));
+        self.scan.begin(tile, &mut output)?;
+        match self.scan.order() {
+            Order::Independent => self.scan.complete(None, tile, &mut output)?,
+            Order::LastRow => self.beside(sequence, tile, &mut output, row)?,
+            Order::Whole => self.in_turn(sequence, tile, &mut output)?,
+        }
+        self.sink.write(sequence, &output.view(), scratch)
+    }
+
+    fn cancel(&self) {
+        self.lock().cancelled = true;
+        self.changed.notify_all();
+        self.sink.cancel();
+    }
+
+    fn stored_bytes_written(&self) -> u64 {
+        self.sink.stored_bytes_written()
+    }
+
+    fn finish(self: Box<Self>, flush: bool) -> Result<u64> {
+        self.sink.finish(flush)
+    }
+}

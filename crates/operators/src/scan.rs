@@ -1,0 +1,126 @@
+//! What carries something from row to row: accumulations along an axis, and the integral of a raster.
+
+mod accumulation;
+mod lift;
+
+use swathe_core::{
+    Documentation, Error, Group, Parameter, ParameterKind, Parameters, RasterInfo, Result, SampleType, Scan,
+    Spec,
+};
+
+use accumulation::{Along, Combine};
+
+/// Binds a scan to its parameters and input.
+pub type BindScan = fn(&Parameters, &RasterInfo) -> Result<Box<dyn Scan>>;
+
+/// The description of a scan.
+pub type ScanSpec = Spec<BindScan>;
+
+const NODATA: &str = "ignore (default): pixels without data leave the running value as it is (numpy.nancumsum); before the first\n\
+    pixel with data min is the greatest value of the type and max the least (infinite for floats)\n\
+    propagate: everything from there on is NaN (float results only)\nvalue: ordinary numbers\nthe output has no nodata value";
+
+const TYPE: Parameter = Parameter::optional(
+    "type",
+    ParameterKind::Choice(&["f64"]),
+    None,
+    "f64: add in f64, where sums could be out of range (default: u64 or i64 for integers, exact; f64 for floats)",
+);
+
+/// `accumulate`.
+static ACCUMULATE: ScanSpec = ScanSpec {
+    name: "accumulate",
+    group: Group::WholeRaster,
+    summary: "running sum, product, minimum or maximum along x or y",
+    inputs: (1, 1),
+    parameters: &[
+        Parameter::optional(
+            "op",
+            ParameterKind::Choice(&["sum", "prod", "min", "max"]),
+            Some("sum"),
+            "what is done with the running value and the next pixel",
+        ),
+        Parameter::optional(
+            "axis",
+            ParameterKind::Choice(&["x", "y"]),
+            Some("y"),
+            "x: from west to east, y: from north to south",
+        ),
+        TYPE,
+        Parameter::NODATA,
+    ],
+    documentation: Documentation {
+        formula: "out[i] = op(out[i - 1], in[i]), out[0] = in[0], strictly in this order",
+        halo: "none; one sweep over tiles as wide as the raster, each of which is handed the last row of the one above",
+        types: "sum and prod: unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range;\n\
+            floats in f64. min and max: the input's type",
+        nodata: NODATA,
+        cost: "one operation a pixel",
+        source: "numpy.ufunc.accumulate",
+        agrees: "numpy.add.accumulate, multiply, minimum and maximum, exactly (minimum of NaN with --nodata value)",
+        example: "swathe accumulate rain.tif total.tif --op sum --axis y",
+    },
+    trials: &[
+        "",
+        "axis=x",
+        "op=prod type=f64",
+        "op=min",
+        "op=max axis=x nodata=value",
+        "nodata=value type=f64",
+    ],
+    bind: |parameters, info| {
+        let combine = match parameters.text("op") {
+            Some("prod") => Combine::Product,
+            Some("min") => Combine::Minimum,
+            Some("max") => Combine::Maximum,
+            _ => Combine::Sum,
+        };
+        let along = if parameters.text("axis") == Some("x") { Along::X } else { Along::Y };
+        bind(parameters, info, combine, along)
+    },
+};
+
+/// `integral`.
+static INTEGRAL: ScanSpec = ScanSpec {
+    name: "integral",
+    group: Group::WholeRaster,
+    summary: "summed-area table: the sum of everything above and to the left, the pixel included",
+    inputs: (1, 1),
+    parameters: &[TYPE, Parameter::NODATA],
+    documentation: Documentation {
+        formula: "out(y, x) = out(y - 1, x) + (in(y, 0) + ... + in(y, x)), the bracket from left to right",
+        halo: "none; one sweep over tiles as wide as the raster, each of which is handed the last row of the one above",
+        types: "unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range; floats in f64",
+        nodata: NODATA,
+        cost: "two additions a pixel",
+        source: "F. C. Crow, Summed-area tables for texture mapping, 1984",
+        agrees: "numpy.cumsum along x and then along y, exactly; cv2.integral without its row and column of zeros",
+        example: "swathe integral scene.tif table.tif",
+    },
+    trials: &["", "type=f64", "nodata=value"],
+    bind: |parameters, info| bind(parameters, info, Combine::Sum, Along::Both),
+};
+
+/// Every scan, sorted by name.
+pub static SCANS: &[&ScanSpec] = &[&ACCUMULATE, &INTEGRAL];
+
+/// The scan of that name.
+pub fn find(name: &str) -> Option<&'static ScanSpec> {
+    SCANS.iter().copied().find(|spec| spec.name == name)
+}
+
+fn bind(parameters: &Parameters, info: &RasterInfo, combine: Combine, along: Along) -> Result<Box<dyn Scan>> {
+    let own = info.sample_type;
+    let kept = matches!(combine, Combine::Minimum | Combine::Maximum);
+    let output_type = match parameters.text("type") {
+        Some(_) if kept => {
+            return Err(Error::usage("`--type` has no place with min and max, which keep the input's"));
+        }
+        Some(_) => SampleType::F64,
+        None if kept => own,
+        None if own.is_float() => SampleType::F64,
+        None if own.is_signed() => SampleType::I64,
+        None => SampleType::U64,
+    };
+    accumulation::bind(info, output_type, parameters.nodata_policy()?, combine, along)
+}
