@@ -41,6 +41,11 @@ pub trait Source: Send + Sync {
     /// How pixels are read, for the plan's words: `mmap`, `pread`, and the codec where there is one.
     fn method(&self) -> String;
 
+    /// What else there is to say of the file, for people: how pixels are packed, further pages, smaller copies.
+    fn details(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Tells a source of compressed blocks how many workers read, and which window each next tile needs at most, so
     /// that its cache holds what the halos of neighbouring tiles share; returns the bytes that takes.
     /// Called once, before the first read. Sources without a cache return 0.

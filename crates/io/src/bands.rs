@@ -83,6 +83,10 @@ impl Source for BandSelection {
         self.source.method()
     }
 
+    fn details(&self) -> Vec<(&'static str, String)> {
+        self.source.details()
+    }
+
     fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
         self.source.plan_cache(tile, need, workers, budget_bytes)
     }

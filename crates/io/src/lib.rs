@@ -4,6 +4,7 @@
 
 mod access;
 mod bands;
+mod cache;
 mod formats;
 mod mapping;
 mod nodata;

@@ -1,11 +1,19 @@
 //! TIFF, BigTIFF and GeoTIFF.
+
+mod codec;
 mod describe;
 pub(crate) mod directory;
 mod encode;
+mod image;
 mod layout;
+mod pages;
+mod predictor;
 mod source;
+mod table;
 mod tag;
+mod unpack;
 mod write;
+
 pub(crate) use directory::is_tiff;
 pub(crate) use source::TiffSource;
 pub(crate) use write::{TiffDestination, TiffLayout};

@@ -39,6 +39,9 @@ pub struct Comparison {
     pub notes: Vec<String>,
 }
 
+/// Room for decoded blocks of each raster.
+const CACHE_BYTES: usize = 128 << 20;
+
 /// Compares two rasters in bounded memory.
 ///
 /// # Errors
@@ -51,6 +54,12 @@ pub fn compare(a: &str, b: &str, tolerance: f64) -> Result<Comparison> {
         return Ok(comparison);
     }
     let (mut left, mut right) = (Reader::new(), Reader::new());
+    // Blocks of the one that lie across the windows of the other are decoded once.
+    if let Some(window) = windows(first.as_ref()).next() {
+        for source in [&first, &second] {
+            source.plan_cache(window.size(), window.size(), 1, CACHE_BYTES);
+        }
+    }
     for window in windows(first.as_ref()) {
         left.read(first.as_ref(), window)?;
         right.read(second.as_ref(), window)?;

@@ -1,5 +1,7 @@
 //! What a file is, as data for people and machines.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use swathe_core::{Error, Result, Scratch, Source, TileBuffer, Window};
 use swathe_engine::Input;
@@ -45,6 +47,8 @@ pub struct Info {
     pub colours: Vec<String>,
     /// Metadata: name, value, band from 1.
     pub metadata: Vec<(String, String, Option<u64>)>,
+    /// What else there is to say of the file.
+    pub details: BTreeMap<String, String>,
     /// Figures of each band, where they were asked for.
     pub statistics: Option<Vec<BandStatistics>>,
 }
@@ -94,6 +98,7 @@ pub fn info(path: &str, statistics: bool) -> Result<Info> {
             .iter()
             .map(|item| (item.name.clone(), item.value.clone(), item.band.map(|band| band as u64 + 1)))
             .collect(),
+        details: source.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         statistics: statistics.then(|| measure(path)).transpose()?,
     })
 }

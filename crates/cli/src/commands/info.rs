@@ -31,6 +31,9 @@ fn readable(info: &Info) -> String {
         ),
     ];
     let mut line = |name: &str, value: String| lines.push(format!("  {name:<11} {value}"));
+    for (name, value) in &info.details {
+        line(name, value.clone());
+    }
     if let Some(nodata) = &info.nodata {
         line("nodata", nodata.clone());
     }

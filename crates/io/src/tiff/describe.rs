@@ -138,13 +138,14 @@ impl Reader<'_> {
 
     /// Tags that nobody here reads, with their values in little-endian order. Those that point into the file are left out.
     fn foreign_tags(&self) -> Result<Vec<ForeignTag>> {
-        /// SubIFDs, Exif, GPS and interoperability directories, JPEG tables: they hold offsets or belong to the encoding.
-        const POINTING: [u16; 14] =
-            [255, 266, 269, 330, 332, 347, 512, 513, 514, 519, 520, 521, 34665, 34853];
+        /// SubIFDs, Exif, GPS and interoperability directories, JPEG tables, YCbCr: they hold offsets or belong to the encoding.
+        const POINTING: [u16; 18] =
+            [255, 266, 269, 330, 332, 347, 512, 513, 514, 519, 520, 521, 529, 530, 531, 532, 34665, 34853];
         let foreign = |tag: u16| !tag::is_interpreted(tag) && !POINTING.contains(&tag) && tag != 40965;
         let mut tags = Vec::new();
         for entry in self.directory.entries.iter().filter(|entry| foreign(entry.tag)) {
-            let mut bytes = self.structure.bytes(self.file, entry)?;
+            // What nobody here interprets does no harm where it is damaged, as long as it is left out.
+            let Ok(mut bytes) = self.structure.bytes(self.file, entry) else { continue };
             if self.structure.order == ByteOrder::Big {
                 // Rationals are two numbers of four bytes.
                 let word = if matches!(entry.field_type, 5 | 10) { 4 } else { field_size(entry.field_type) };

@@ -5,7 +5,6 @@
 use swathe_core::{Error, Result};
 
 use crate::access::InputFile;
-use crate::tiff::tag;
 
 /// More directories than any real file has; a chain longer than this is hostile.
 const MOST_DIRECTORIES: usize = 4096;
@@ -180,31 +179,6 @@ impl Structure {
         Ok((directory, following))
     }
 
-    /// Image `page`, from 0, among those that are neither a smaller copy nor a mask of another.
-    ///
-    /// # Errors
-    /// Usage, where there is no such page.
-    pub(crate) fn page(&self, file: &InputFile, page: usize) -> Result<&Directory> {
-        /// NewSubfileType: bits for a copy of less resolution and for a mask.
-        const COPY_OR_MASK: u64 = 1 | 4;
-        let is_page = |directory: &&Directory| {
-            let kind =
-                directory.entry(tag::NEW_SUBFILE_TYPE).and_then(|entry| self.integers(file, entry).ok());
-            kind.is_none_or(|values| values.first().is_none_or(|value| value & COPY_OR_MASK == 0))
-        };
-        let pages = self.directories.iter().filter(is_page).collect::<Vec<_>>();
-        // A file of nothing but copies still has a first image.
-        let first = if pages.is_empty() { self.directories.first().filter(|_| page == 0) } else { None };
-        pages.get(page).copied().or(first).ok_or_else(|| {
-            Error::usage(format!(
-                "`{}` has {} pages; there is no page {}",
-                file.name(),
-                pages.len(),
-                page + 1
-            ))
-        })
-    }
-
     /// The bytes of an entry's values, as they lie in the file.
     ///
     /// # Errors
@@ -239,19 +213,8 @@ impl Structure {
 
     /// Values of a field type as whole numbers, or `None` where they are none.
     pub(crate) fn integers_of(&self, field_type: u16, bytes: &[u8]) -> Option<Vec<u64>> {
-        let order = self.order;
-        let size = field_size(field_type);
-        let value = |bytes: &[u8]| match field_type {
-            1 | 6 | 7 => Some(u64::from(bytes[0])),
-            3 => Some(u64::from(order.u16(array(bytes)))),
-            8 => u64::try_from(order.u16(array(bytes)) as i16).ok(),
-            4 | 13 => Some(u64::from(order.u32(array(bytes)))),
-            9 => u64::try_from(order.u32(array(bytes)) as i32).ok(),
-            16 | 18 => Some(order.u64(array(bytes))),
-            17 => u64::try_from(order.u64(array(bytes)) as i64).ok(),
-            _ => None,
-        };
-        bytes.chunks_exact(size.max(1)).map(value).collect()
+        let size = field_size(field_type).max(1);
+        bytes.chunks_exact(size).map(|value| integer(self.order, field_type, value)).collect()
     }
 
     /// An entry's values as floats: FLOAT, DOUBLE, rationals, or whole numbers.
@@ -276,6 +239,21 @@ impl Directory {
     /// The first entry of a tag.
     pub(crate) fn entry(&self, tag: u16) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.tag == tag)
+    }
+}
+
+/// One value of a field type as a whole number, or `None` where it is none or negative.
+pub(crate) fn integer(order: ByteOrder, field_type: u16, bytes: &[u8]) -> Option<u64> {
+    match field_type {
+        1 | 7 => Some(u64::from(bytes[0])),
+        6 => u64::try_from(bytes[0] as i8).ok(),
+        3 => Some(u64::from(order.u16(array(bytes)))),
+        8 => u64::try_from(order.u16(array(bytes)) as i16).ok(),
+        4 | 13 => Some(u64::from(order.u32(array(bytes)))),
+        9 => u64::try_from(order.u32(array(bytes)) as i32).ok(),
+        16 | 18 => Some(order.u64(array(bytes))),
+        17 => u64::try_from(order.u64(array(bytes)) as i64).ok(),
+        _ => None,
     }
 }
 

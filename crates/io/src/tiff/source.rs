@@ -1,142 +1,75 @@
-//! Reads windows of a TIFF.
+//! A TIFF as a source of pixels: one of its pages, with its mask where it has one.
 
-use swathe_core::{Error, Frame, RasterInfo, Result, ScratchSize, Size, Source, TileMut, Window};
+use swathe_core::{
+    Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut, Window,
+};
 
 use crate::access::{AccessMethod, InputFile};
-use crate::samples;
 use crate::tiff::describe::describe;
-use crate::tiff::directory::{ByteOrder, Structure};
+use crate::tiff::directory::Structure;
+use crate::tiff::image::Image;
 use crate::tiff::layout::Layout;
+use crate::tiff::pages::Pages;
+use crate::tiff::tag;
 
-/// The most bytes of a file that one reader maps or reads at once.
-const STRETCH_BYTES: usize = 4 << 20;
-
-/// One image of a TIFF file.
+/// One page of a TIFF file.
 #[derive(Debug)]
 pub(crate) struct TiffSource {
     file: InputFile,
-    order: ByteOrder,
-    layout: Layout,
+    image: Image,
+    mask: Option<Image>,
     info: RasterInfo,
+    big: bool,
+    pages: Pages,
 }
 
-/// Consecutive blocks of one row of blocks, as they lie in the file.
-struct Stretch {
-    plane: usize,
-    row: usize,
-    columns: std::ops::Range<usize>,
-}
+/// What a mask is read as.
+const MASK: TileKind = TileKind { bands: 1, sample_type: SampleType::U8, mask: false };
 
 impl TiffSource {
-    /// Opens image `page` (from 0) of a file.
+    /// Opens page `page` (from 0) of a file.
     ///
     /// # Errors
     /// Damaged or Unsupported, where it is no TIFF that can be read; Usage, where there is no such page.
     pub(crate) fn open(file: InputFile, page: usize) -> Result<Self> {
         let structure = Structure::read(&file)?;
-        let directory = structure.page(&file, page)?;
+        let pages = Pages::read(&file, &structure, page)?;
+        let directory = &structure.directories[pages.chosen];
         let layout = Layout::read(&file, &structure, directory)?;
-        let info = describe(&file, &structure, directory, &layout)?;
-        Ok(TiffSource { order: structure.order, layout, info, file })
-    }
-
-    /// Rows of a block that a window meets, in a row of blocks: first row inside the block, and how many.
-    fn rows_of(&self, window: Window, row: usize) -> (usize, usize) {
-        let top = row * self.layout.block.height;
-        let first = (window.y as usize).max(top);
-        let last = (window.y_end() as usize).min(top + self.layout.block.height);
-        (first - top, last - first)
-    }
-
-    fn read_stretch(&self, stretch: &Stretch, output: &mut TileMut<'_>, buffer: &mut [u8]) -> Result<()> {
-        let window = output.window();
-        let layout = &self.layout;
-        let (first_row, rows) = self.rows_of(window, stretch.row);
-        let first = layout.at(layout.number(stretch.plane, stretch.columns.start, stretch.row));
-        if first.is_sparse() {
-            return self.fill_sparse(stretch, output);
-        }
-        // Of the first and last block only the rows that are needed, of those between everything.
-        let row_bytes = layout.row_bytes();
-        let blocks = stretch.columns.len();
-        let block_bytes =
-            layout.block_bytes(layout.number(stretch.plane, stretch.columns.start, stretch.row) as u64);
-        let start = first_row * row_bytes;
-        let end = (blocks - 1) * block_bytes + (first_row + rows) * row_bytes;
-        if first.bytes < block_bytes as u64 && first.bytes < (first_row + rows) as u64 * row_bytes as u64 {
-            return Err(Error::damaged(format!(
-                "`{}`: the block at {} holds {} bytes, not {block_bytes}",
-                self.file.name(),
-                first.offset,
-                first.bytes
-            )));
-        }
-        self.file.with_bytes(first.offset + start as u64, end - start, buffer, |bytes| {
-            for (number, column) in stretch.columns.clone().enumerate() {
-                let block = &bytes[number * block_bytes..];
-                self.copy_block(stretch, column, block, output);
+        let mut info = describe(&file, &structure, directory, &layout)?;
+        let mask = match pages.mask {
+            Some(number) => {
+                let mask = Layout::read(&file, &structure, &structure.directories[number])?;
+                let fits = mask.size == layout.size && mask.bands == 1 && mask.sample_type == SampleType::U8;
+                fits.then(|| Image::new(mask, structure.order))
             }
+            None => None,
+        };
+        info.mask = mask.is_some();
+        Ok(TiffSource {
+            image: Image::new(layout, structure.order),
+            mask,
+            info,
+            big: structure.big,
+            pages,
+            file,
         })
     }
 
-    /// Copies what the window needs of a block, whose rows begin with the first needed one.
-    fn copy_block(&self, stretch: &Stretch, column: usize, block: &[u8], output: &mut TileMut<'_>) {
-        let (layout, window) = (&self.layout, output.window());
-        let left = column * layout.block.width;
-        let from = (window.x as usize).max(left);
-        let to = (window.x_end() as usize).min(left + layout.block.width);
-        let (first_row, rows) = self.rows_of(window, stretch.row);
-        let top = stretch.row * layout.block.height + first_row - window.y as usize;
-        let (size, samples) = (layout.sample_type.size(), layout.samples());
-        for row in 0..rows {
-            let stored = &block[row * layout.row_bytes() + (from - left) * samples * size..]
-                [..(to - from) * samples * size];
-            let place = (from - window.x as usize) * size..(to - window.x as usize) * size;
-            for sample in 0..samples {
-                let target = &mut output.row_bytes_mut(stretch.plane + sample, top + row)[place.clone()];
-                samples::gather(stored, sample, samples, size, self.order, target);
-            }
-        }
-    }
-
-    fn fill_sparse(&self, stretch: &Stretch, output: &mut TileMut<'_>) -> Result<()> {
-        let (layout, window) = (&self.layout, output.window());
-        let from = (stretch.columns.start * layout.block.width).max(window.x as usize) - window.x as usize;
-        let to = (stretch.columns.end * layout.block.width).min(window.x_end() as usize) - window.x as usize;
-        let (first_row, rows) = self.rows_of(window, stretch.row);
-        let top = stretch.row * layout.block.height + first_row - window.y as usize;
-        swathe_core::with_sample!(layout.sample_type, T => {
-            let value = self.info.nodata.and_then(<T as swathe_core::Sample>::from_scalar).unwrap_or_default();
-            for band in stretch.plane..stretch.plane + layout.samples() {
-                for row in top..top + rows {
-                    output.row_mut::<T>(band, row)[from..to].fill(value);
+    /// Reads the mask's part of a tile: 255 where there is data.
+    fn read_mask(&self, mask: &Image, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+        let window = output.window();
+        let memory = scratch.take::<u64>(MASK.bytes(window).div_ceil(size_of::<u64>()));
+        let mut tile = TileMut::over(memory, window, MASK);
+        mask.read(&self.file, None, &mut tile, scratch)?;
+        for y in 0..window.height {
+            if let Some(row) = output.mask_row_mut(y) {
+                for (to, from) in row.iter_mut().zip(tile.row_bytes_mut(0, y)) {
+                    *to = if *from == 0 { 0 } else { u8::MAX };
                 }
             }
-        });
-        Ok(())
-    }
-
-    /// Blocks that follow each other in the file from `column` on, up to `end` and the limit of one stretch.
-    fn stretch_end(&self, plane: usize, row: usize, column: usize, end: usize) -> usize {
-        let layout = &self.layout;
-        let first = layout.at(layout.number(plane, column, row));
-        let block_bytes = layout.block_bytes(layout.number(plane, column, row) as u64);
-        let most = (STRETCH_BYTES / block_bytes.max(1)).max(1);
-        let mut last = column + 1;
-        while last < end && last - column < most {
-            let next = layout.at(layout.number(plane, last, row));
-            let follows = if first.is_sparse() {
-                next.is_sparse()
-            } else {
-                next.offset == first.offset.wrapping_add((last - column) as u64 * block_bytes as u64)
-                    && next.bytes as usize == block_bytes
-            };
-            if !follows {
-                break;
-            }
-            last += 1;
         }
-        last
+        Ok(())
     }
 }
 
@@ -150,54 +83,40 @@ impl Source for TiffSource {
     }
 
     fn block(&self) -> Size {
-        self.layout.block
+        self.image.layout.block
     }
 
     fn resident_bytes(&self) -> usize {
-        self.layout.table_bytes()
+        let mask = self.mask.as_ref().map_or(0, |mask| mask.resident_bytes(&self.file));
+        self.image.resident_bytes(&self.file).saturating_add(mask)
     }
 
     fn scratch_bytes(&self, window: Size) -> usize {
-        match self.file.method() {
-            AccessMethod::Mmap => 0,
-            AccessMethod::Pread => ScratchSize::new().with::<u8>(self.stretch_bytes(window)).bytes(),
-        }
+        let mask = self.mask.as_ref().map_or(0, |mask| {
+            let tile = ScratchSize::new().with::<u8>(MASK.bytes(Window::whole(window)) + size_of::<u64>());
+            tile.bytes().saturating_add(mask.scratch_bytes(&self.file, window))
+        });
+        self.image.scratch_bytes(&self.file, window).max(mask)
     }
 
     fn mapped_bytes(&self, window: Size) -> usize {
-        match self.file.method() {
-            AccessMethod::Mmap => self.stretch_bytes(window) + (8 << 10),
-            AccessMethod::Pread => 0,
-        }
+        let mask = self.mask.as_ref().map_or(0, |mask| mask.mapped_bytes(&self.file, window));
+        self.image.mapped_bytes(&self.file, window).max(mask)
     }
 
     fn read(&self, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()> {
-        let (window, block) = (output.window(), self.layout.block);
-        if window.is_empty() {
-            return Ok(());
-        }
-        let buffer = match self.file.method() {
-            AccessMethod::Mmap => &mut [],
-            AccessMethod::Pread => scratch.take::<u8>(self.stretch_bytes(window.size())),
-        };
-        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
-        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
-        for plane in 0..self.layout.planes() {
-            for row in rows.clone() {
-                let mut column = columns.start;
-                while column < columns.end {
-                    let end = self.stretch_end(plane, row, column, columns.end);
-                    self.read_stretch(&Stretch { plane, row, columns: column..end }, output, buffer)?;
-                    column = end;
+        self.image.read(&self.file, self.info.nodata, output, &mut scratch.inner())?;
+        match &self.mask {
+            Some(mask) => self.read_mask(mask, output, &mut scratch.inner()),
+            None => {
+                for y in 0..output.window().height {
+                    if let Some(row) = output.mask_row_mut(y) {
+                        row.fill(u8::MAX);
+                    }
                 }
+                Ok(())
             }
         }
-        for y in 0..window.height {
-            if let Some(mask) = output.mask_row_mut(y) {
-                mask.fill(u8::MAX);
-            }
-        }
-        Ok(())
     }
 
     fn check_unchanged(&self) -> Result<()> {
@@ -205,10 +124,47 @@ impl Source for TiffSource {
     }
 
     fn method(&self) -> String {
-        match self.file.method() {
-            AccessMethod::Mmap => "mmap".into(),
-            AccessMethod::Pread => "pread".into(),
+        let access = match self.file.method() {
+            AccessMethod::Mmap => "mmap",
+            AccessMethod::Pread => "pread",
+        };
+        if self.image.layout.compression == 1 {
+            access.into()
+        } else {
+            format!("{access}, {}", tag::compression_name(self.image.layout.compression))
         }
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        let layout = &self.image.layout;
+        let mut details = vec![
+            ("format", if self.big { "BigTIFF".to_owned() } else { "TIFF".to_owned() }),
+            ("layout", if layout.tiled { "tiles".to_owned() } else { "strips".to_owned() }),
+            ("interleave", if layout.planar { "band".to_owned() } else { "pixel".to_owned() }),
+            ("compression", tag::compression_name(layout.compression).to_owned()),
+        ];
+        if self.pages.pages.len() > 1 {
+            details.push(("pages", self.pages.pages.len().to_string()));
+        }
+        if !self.pages.overviews.is_empty() {
+            let sizes = self.pages.overviews.iter().map(Size::to_string).collect::<Vec<_>>();
+            details.push(("overviews", sizes.join(", ")));
+        }
+        if self.pages.masks > 0 {
+            details.push(("masks", self.pages.masks.to_string()));
+        }
+        if self.pages.hanging > 0 {
+            details.push(("sub-images not read", self.pages.hanging.to_string()));
+        }
+        details
+    }
+
+    fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
+        let taken = self.image.plan_cache(&self.file, tile, need, workers, budget_bytes);
+        let mask = self.mask.as_ref().map_or(0, |mask| {
+            mask.plan_cache(&self.file, tile, need, workers, budget_bytes.saturating_sub(taken))
+        });
+        taken.saturating_add(mask)
     }
 
     fn stored_bytes_read(&self) -> u64 {
@@ -216,20 +172,24 @@ impl Source for TiffSource {
     }
 
     fn stored_bytes(&self, window: Window) -> u64 {
-        let whole = self.info.size.pixels() as f64;
-        (self.layout.stored_bytes() as f64 * (window.size().pixels() as f64 / whole)) as u64
-    }
-}
-
-impl TiffSource {
-    /// The longest stretch that a window of this size can need.
-    fn stretch_bytes(&self, window: Size) -> usize {
-        let layout = &self.layout;
-        let blocks = (window.width / layout.block.width + 2).min(layout.across());
-        let block_bytes = layout.block.height * layout.row_bytes();
-        // Of a single block only the rows in the window are read.
-        let rows = window.height.min(layout.block.height) * layout.row_bytes();
-        ((blocks - 1) * block_bytes).min(STRETCH_BYTES.saturating_sub(block_bytes))
-            + if blocks > 1 { block_bytes } else { rows }
+        let layout = &self.image.layout;
+        let whole = layout.stored_bytes(&self.file);
+        if window == self.info.window() {
+            return whole;
+        }
+        // A compressed block is read whole, whatever is wanted of it.
+        let covered = if layout.is_direct() {
+            window.size().pixels() as f64
+        } else {
+            let side = |start: i64, length: usize, block: usize, all: usize| {
+                let first = start.max(0) as usize / block * block;
+                ((start.max(0) as usize + length).next_multiple_of(block)).min(all).saturating_sub(first)
+            };
+            let block = layout.block;
+            let width = side(window.x, window.width, block.width, layout.size.width);
+            let height = side(window.y, window.height, block.height, layout.size.height);
+            width as f64 * height as f64
+        };
+        (whole as f64 * (covered / self.info.size.pixels() as f64)) as u64
     }
 }

@@ -16,11 +16,13 @@ macro_rules! tags {
 
 tags! {
     NEW_SUBFILE_TYPE 254 "NewSubfileType",
+    SUBFILE_TYPE 255 "SubfileType",
     IMAGE_WIDTH 256 "ImageWidth",
     IMAGE_LENGTH 257 "ImageLength",
     BITS_PER_SAMPLE 258 "BitsPerSample",
     COMPRESSION 259 "Compression",
     PHOTOMETRIC 262 "PhotometricInterpretation",
+    FILL_ORDER 266 "FillOrder",
     STRIP_OFFSETS 273 "StripOffsets",
     SAMPLES_PER_PIXEL 277 "SamplesPerPixel",
     ROWS_PER_STRIP 278 "RowsPerStrip",
@@ -28,14 +30,19 @@ tags! {
     X_RESOLUTION 282 "XResolution",
     Y_RESOLUTION 283 "YResolution",
     PLANAR_CONFIGURATION 284 "PlanarConfiguration",
+    T4_OPTIONS 292 "T4Options",
+    T6_OPTIONS 293 "T6Options",
     RESOLUTION_UNIT 296 "ResolutionUnit",
+    PREDICTOR 317 "Predictor",
     COLOR_MAP 320 "ColorMap",
     TILE_WIDTH 322 "TileWidth",
     TILE_LENGTH 323 "TileLength",
     TILE_OFFSETS 324 "TileOffsets",
     TILE_BYTE_COUNTS 325 "TileByteCounts",
+    SUB_IFDS 330 "SubIFDs",
     EXTRA_SAMPLES 338 "ExtraSamples",
     SAMPLE_FORMAT 339 "SampleFormat",
+    JPEG_TABLES 347 "JPEGTables",
     MODEL_PIXEL_SCALE 33550 "ModelPixelScale",
     MODEL_TIEPOINT 33922 "ModelTiepoint",
     MODEL_TRANSFORMATION 34264 "ModelTransformation",
@@ -44,6 +51,7 @@ tags! {
     GEO_ASCII_PARAMS 34737 "GeoAsciiParams",
     GDAL_METADATA 42112 "GDAL_METADATA",
     GDAL_NODATA 42113 "GDAL_NODATA",
+    LERC_PARAMETERS 50674 "LercParameters",
 }
 
 /// The word for a compression scheme.
@@ -64,6 +72,10 @@ pub(crate) fn compression_name(compression: u16) -> &'static str {
         50000 => "ZSTD",
         50001 => "WebP",
         50002 | 52546 => "JPEG XL",
+        32766 => "NeXT",
+        32771 => "CCITT modified Huffman, by words",
+        32809 => "ThunderScan",
+        34676 | 34677 => "SGI Log",
         _ => "unknown",
     }
 }

@@ -1,0 +1,219 @@
+//! Reads some six hundred TIFF files that other programs wrote, and compares with what GDAL 3.10.3 and tifffile read.
+//!
+//! The files are not part of this repository: the folder is named by `SWATHE_REAL_DATA`, or lies beside the workspace
+//! as `../shared/data/real`. Where there is none, the test says so and passes.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use swathe_core::{ErrorKind, Scratch, Size, Source, TileBuffer, Window, with_sample};
+use swathe_io::{OpenOptions, open};
+
+/// No file of the collection takes longer, hostile ones included.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Files whose pixels are the same in GDAL and tifffile, and not here, each with the reason.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("gdal_autotest/gcore/data/byte_jpg_tablesmodezero.tif", JPEG),
+    ("gdal_autotest/gcore/data/byte_ovr_jpeg_tablesmode3.tif", JPEG),
+    ("gdal_autotest/gcore/data/gtiff/rgbsmall_JPEG.tif", JPEG),
+    ("gdal_autotest/gcore/data/tif_jpeg_too_big_last_stripe.tif", JPEG),
+    ("gdal_autotest/gcore/data/tif_jpeg_ycbcr_too_big_last_stripe.tif", JPEG),
+    ("geotrellis/raster_data_geotiff-test-files_jpeg-test-small.tif", JPEG),
+    ("pillow/pil168.tif", JPEG),
+    ("rasterio/alpha.tif", JPEG),
+    ("rio-cogeo/image_2000px.tif", JPEG),
+    ("gdal_autotest/gcore/data/gtiff/rgbsmall_LZMA.tif", LZMA),
+    ("gdal_autotest/gcore/data/gtiff/rgbsmall_LZMA_tiled.tif", LZMA),
+    ("pillow/hopper_lzma.tif", LZMA),
+];
+
+/// Its inverse transform rounds otherwise than libjpeg-turbo's: of each file at most 1.1 % of the samples are off, by 1.
+const JPEG: &str = "JPEG decoders differ by 1";
+/// Not among the codecs that are read; refused by name.
+const LZMA: &str = "LZMA is not read";
+
+/// A row of the collection's table.
+struct Row {
+    path: String,
+    complex: bool,
+    sha256_16: String,
+    checksums: Vec<u32>,
+    class: String,
+}
+
+fn folder() -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/real");
+    let folder = std::env::var_os("SWATHE_REAL_DATA").map_or(beside, PathBuf::from);
+    folder.join("MANIFEST.tsv").exists().then_some(folder)
+}
+
+fn rows(folder: &std::path::Path) -> Vec<Row> {
+    let table = std::fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
+    let mut lines = table.lines().map(|line| line.trim_end_matches('\r').split('\t').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let column = |name: &str| head.iter().position(|column| *column == name).unwrap();
+    let (path, dtype, sha, checksums, class) =
+        (column("path"), column("dtype"), column("sha256_16"), column("gdal_checksums"), column("class"));
+    let row = |fields: Vec<&str>| Row {
+        path: fields[path].to_owned(),
+        complex: fields[dtype].starts_with("complex"),
+        sha256_16: fields[sha].to_owned(),
+        checksums: fields[checksums]
+            .trim_matches(['[', ']'])
+            .split(',')
+            .filter_map(|number| number.trim().parse().ok())
+            .collect(),
+        class: fields[class].to_owned(),
+    };
+    lines.map(row).collect()
+}
+
+/// What was read of a file: per band GDAL's checksum, and the hash of all samples in the order band, row, column.
+#[derive(Debug, PartialEq)]
+struct Pixels {
+    checksums: Vec<u32>,
+    sha256_16: String,
+}
+
+/// Reads every pixel in windows that fall on no block's edge; two bands make a complex one.
+fn pixels(source: &dyn Source, complex: bool) -> swathe_core::Result<Pixels> {
+    let info = source.info().clone();
+    let (size, bytes) = (info.size, info.sample_type.size());
+    let plane = size.pixels() * bytes;
+    let mut samples = vec![0_u8; plane * info.bands];
+    let (mut scratch, mut tile) = (Scratch::default(), TileBuffer::with_capacity(0));
+    let step = Size::new(701.min(size.width), 397.min(size.height));
+    for y in (0..size.height).step_by(step.height) {
+        for x in (0..size.width).step_by(step.width) {
+            let window = Window::new(
+                x as i64,
+                y as i64,
+                step.width.min(size.width - x),
+                step.height.min(size.height - y),
+            );
+            tile.reset(window, info.kind());
+            scratch.reserve(source.scratch_bytes(window.size()));
+            source.read(&mut tile.view_mut(), &mut scratch.frame())?;
+            for band in 0..info.bands {
+                for row in 0..window.height {
+                    let start = band * plane + ((y + row) * size.width + x) * bytes;
+                    samples[start..start + window.width * bytes]
+                        .copy_from_slice(tile.view().row_bytes(band, row));
+                }
+            }
+        }
+    }
+    if complex {
+        let pairs = samples.clone();
+        for (band, to) in samples.chunks_exact_mut(2 * plane).enumerate() {
+            let parts = &pairs[2 * band * plane..][..2 * plane];
+            for (index, value) in to.chunks_exact_mut(2 * bytes).enumerate() {
+                value[..bytes].copy_from_slice(&parts[index * bytes..][..bytes]);
+                value[bytes..].copy_from_slice(&parts[plane + index * bytes..][..bytes]);
+            }
+        }
+    }
+    let band_bytes = if complex { 2 * plane } else { plane };
+    let checksum = |band: &[u8]| {
+        with_sample!(info.sample_type, T => {
+            const SIZE: usize = size_of::<T>();
+            let value = |sample: &[u8; SIZE]| <T as swathe_core::Sample>::to_f64(T::from_ne_bytes(*sample));
+            checksum(band.as_chunks::<SIZE>().0.iter().map(value), info.sample_type.is_float())
+        })
+    };
+    let hash = Sha256::digest(&samples);
+    Ok(Pixels {
+        checksums: samples.chunks_exact(band_bytes).map(checksum).collect(),
+        sha256_16: hash[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+    })
+}
+
+/// GDALChecksumImage: floats are rounded, everything is saturated to 32 bits, and summed up modulo small primes.
+fn checksum(values: impl Iterator<Item = f64>, float: bool) -> u32 {
+    const PRIMES: [i64; 11] = [7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43];
+    let sum = values.zip(PRIMES.iter().cycle()).fold(0_i64, |sum, (value, prime)| {
+        let whole = if !float {
+            value.clamp(-2_147_483_648.0, 2_147_483_647.0) as i64
+        } else if value.is_finite() {
+            (value + 0.5).floor().clamp(-2_147_483_647.0, 2_147_483_647.0) as i64
+        } else {
+            -2_147_483_648
+        };
+        sum + whole % prime
+    });
+    (sum & 0xffff) as u32
+}
+
+#[test]
+fn real_files_read_as_gdal_reads_them() {
+    let Some(folder) = folder() else {
+        eprintln!("skipped: no collection of real files; set SWATHE_REAL_DATA to its folder");
+        return;
+    };
+    let (mut faults, mut counts) = (Vec::new(), BTreeMap::<(String, &str), usize>::new());
+    for row in rows(&folder) {
+        let begin = Instant::now();
+        let path = folder.join(&row.path);
+        let source = open(path.to_str().unwrap(), &OpenOptions::default());
+        let huge = row.class == "HUGE-DECLARED";
+        let read = source.and_then(|source| {
+            assert_eq!(source.info().mask, source.info().kind().mask);
+            if huge { Ok(corner(source.as_ref())?) } else { pixels(source.as_ref(), row.complex) }
+        });
+        let took = begin.elapsed();
+        if took > LONGEST {
+            faults.push(format!("{}: took {took:?}", row.path));
+        }
+        let exception = EXCEPTIONS.iter().find(|(path, _)| *path == row.path);
+        let agrees = |pixels: &Pixels| {
+            // The table has GDAL's checksums of the first four bands at most, and no common hash of complex integers.
+            let checksums = pixels.checksums.iter().zip(&row.checksums).all(|(own, gdal)| own == gdal);
+            checksums && !pixels.checksums.is_empty() && (row.complex || pixels.sha256_16 == row.sha256_16)
+        };
+        let outcome = match &read {
+            Err(error) if error.kind() == ErrorKind::Unsupported => "unsupported",
+            Err(_) => "refused",
+            Ok(pixels) if agrees(pixels) => "equal",
+            Ok(_) if row.sha256_16.is_empty() => "read",
+            Ok(_) => "different",
+        };
+        *counts.entry((row.class.clone(), outcome)).or_default() += 1;
+        let fault = match row.class.as_str() {
+            "GOLDEN" => (outcome == "equal") == exception.is_some(),
+            "MUST-FAIL-CLEANLY" => !matches!(outcome, "unsupported" | "refused"),
+            _ => false,
+        };
+        if fault || exception.is_some() && row.class != "GOLDEN" {
+            let seen = read.map_or_else(|error| error.to_string(), |pixels| format!("{pixels:?}"));
+            faults.push(format!(
+                "{} {outcome}: {} {seen}, GDAL {:?} {}",
+                row.class, row.path, row.checksums, row.sha256_16
+            ));
+        }
+    }
+    for ((class, outcome), count) in &counts {
+        eprintln!("{class}: {count} {outcome}");
+    }
+    assert!(faults.is_empty(), "{} files:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// The pixels of a corner of a file too large to be read here.
+fn corner(source: &dyn Source) -> swathe_core::Result<Pixels> {
+    let info = source.info();
+    let window = Window::new(0, 0, 64.min(info.size.width), 64.min(info.size.height));
+    if source.scratch_bytes(window.size()).saturating_add(source.resident_bytes()) > 1 << 30
+        || info.kind().bytes(window) > 1 << 28
+    {
+        // The plan of a run would say so and refuse.
+        return Err(swathe_core::Error::limit("needs more memory than a plan would give"));
+    }
+    let mut tile = TileBuffer::new(window, info.kind());
+    let mut scratch = Scratch::with_capacity(source.scratch_bytes(window.size()));
+    source.read(&mut tile.view_mut(), &mut scratch.frame())?;
+    Ok(Pixels { checksums: Vec::new(), sha256_16: String::new() })
+}
