@@ -95,7 +95,9 @@ fn operator<B>(spec: &Spec<B>) -> Command {
                 .help("a raster to read (FILE, FILE:BAND or FILE:page=N)"),
         );
     }
-    command = command.arg(Arg::new("OUTPUT").required(true).help("the raster to write"));
+    // `reduce --axis all` prints and writes none.
+    let output = Arg::new("OUTPUT").required(spec.name != "reduce");
+    command = command.arg(output.help("the raster to write"));
     with_run_options(with_output_options(command.arg(nodata_value())))
 }
 
@@ -223,7 +225,7 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(text("threads", "N", "workers [default: the CPUs this process may use]").value_parser(clap::value_parser!(usize)))
         .arg(text("tile", "WxH", "tile size [default: chosen from budget, halo and blocks]"))
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
-        .arg(text("io", "mmap|pread", "how inputs are read [default: by file system]").value_parser(["mmap", "pread"]))
+        .arg(text("io", "mmap|pread", "how inputs are read [default: pread]").value_parser(["mmap", "pread"]))
         .arg(flag("plan", "print the plan and stop"))
         .arg(flag("json", "print the plan, or the answer, as JSON"))
         .arg(flag("print-job", "print the same as a job file and stop"))

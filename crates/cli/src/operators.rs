@@ -17,6 +17,9 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> Result<Done, Error> {
     if let Some(spec) = swathe::scan::find(name) {
         return process_one(spec, matches);
     }
+    if name == "reduce" && matches.get_one::<String>("axis").is_none_or(|axis| axis == "all") {
+        return commands::questions::reduce(matches);
+    }
     match swathe::find_operator(name) {
         Some(spec) => process_one(spec, matches),
         None => Err(Error::usage(format!("there is no command `{name}`"))),
@@ -32,7 +35,9 @@ fn process_one<B>(spec: &Spec<B>, matches: &ArgMatches) -> Result<Done, Error> {
         parameters: arguments::parameters_of(spec, matches),
         with: inputs.collect(),
     };
-    let path = matches.get_one::<String>("OUTPUT").cloned().unwrap_or_default();
+    let Some(path) = matches.get_one::<String>("OUTPUT").cloned() else {
+        return Err(Error::usage(format!("`swathe {}` needs an output to write", spec.name)));
+    };
     let write = Output { path, options: arguments::output_options_of(matches) };
     let pipeline = Pipeline { version: JOB_VERSION, read, steps: vec![step], write };
     process(&Job { pipeline, run: arguments::run_settings_of(matches) }, matches)

@@ -104,6 +104,23 @@ fn nodata_is_left_out() {
 }
 
 #[test]
+fn reductions_of_all_pixels_are_printed() {
+    let folder = scenes();
+    let one = |op: &str| {
+        answer(&folder, &format!("reduce a.tif --op {op} --json"))[0][op.split(' ').next().unwrap()].clone()
+    };
+    assert_eq!(one("sum"), 50_287_771.0);
+    assert_eq!(one("std --ddof 1"), 217.614_436_659_926_35);
+    assert_eq!(one("all"), true);
+    // The first of the greatest, and the middle of its pixel.
+    assert_eq!(one("argmax"), json!({"x": 61, "y": 186, "value": 1243.0, "map": [400_575.0, 5_298_175.0]}));
+    assert_eq!(folder.run("reduce a.tif o.tif --op sum").code, 2);
+    assert_eq!(folder.run("reduce a.tif --op sum --axis x").code, 2);
+    folder.well("reduce a.tif y.tif --op sum --axis y --quiet");
+    assert_eq!(answer(&folder, "stats y.tif --json")[0]["sum"], 50_287_771.0);
+}
+
+#[test]
 fn plans_tell_the_sweeps() {
     let folder = scenes();
     assert_eq!(answer(&folder, "percentiles a.tif --plan --json")["passes"], 1);

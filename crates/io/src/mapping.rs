@@ -17,8 +17,6 @@ use std::os::fd::AsRawFd;
 use memmap2::{Advice, MmapOptions};
 use swathe_core::{Error, Result};
 
-use crate::access::AccessMethod;
-
 /// Runs `read` over the bytes of `range`, which lies inside the file.
 ///
 /// # Errors
@@ -91,16 +89,4 @@ fn sync_range(file: &File, range: Range<u64>, flags: libc::c_uint) {
     unsafe {
         libc::sync_file_range(file.as_raw_fd(), range.start as i64, (range.end - range.start) as i64, flags)
     };
-}
-
-/// How a file is best reached: mapped, but by positioned reads on file systems whose pages come over a network or from
-/// another process, where a lost server would be a signal.
-pub(crate) fn best_method(file: &File) -> AccessMethod {
-    /// NFS, SMB, CIFS, SMB2, FUSE, Ceph, AFS, 9P (linux/magic.h).
-    const REMOTE: [i64; 8] =
-        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x00c3_6400, 0x5346_414f, 0x0102_1997];
-    match rustix::fs::fstatfs(file) {
-        Ok(statistics) if !REMOTE.contains(&statistics.f_type) => AccessMethod::Mmap,
-        _ => AccessMethod::Pread,
-    }
 }

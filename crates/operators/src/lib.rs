@@ -26,6 +26,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &point::copy::SPEC,
     &focal::gaussian::SPEC,
     &focal::mean::SPEC,
+    &reduce::lanes::SPEC,
 ];
 
 /// The operator of that name.

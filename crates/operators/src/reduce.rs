@@ -4,6 +4,7 @@ mod counts;
 mod exact_sum;
 mod extremes;
 mod histogram;
+pub mod lanes;
 mod moments;
 mod product;
 mod question;

@@ -1,9 +1,9 @@
-//! `swathe stats`, `percentiles`, `histogram`: what is learned from a whole raster and printed.
+//! `swathe stats`, `percentiles`, `histogram` and `reduce --axis all`: what is learned from a whole raster and printed.
 
 use clap::ArgMatches;
 use serde_json::{Value, json};
-use swathe::reduce::{About, Answer, BandSummary, BinCounts, Bins, QuestionSpec};
-use swathe::{Error, Findings, Inquiry};
+use swathe::reduce::{About, Answer, BandSummary, BinCounts, Bins, Place, Question, QuestionSpec};
+use swathe::{Error, Findings, Inquiry, NodataPolicy};
 
 use crate::exit::{Done, print, say};
 use crate::progress::Shown;
@@ -21,6 +21,87 @@ pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Err
     let given = parameters.clone().into_iter().collect::<Vec<_>>();
     let settings = arguments::run_settings_of(matches);
     let inquiry = Inquiry::new(arguments::input_of(matches, "INPUT"), spec, &given, settings)?;
+    let ddof = match inquiry.question.about {
+        About::Summary { ddof, .. } => ddof,
+        _ => 0.0,
+    };
+    ask(&inquiry, matches, |answer| bands(answer, &names, ddof))
+}
+
+/// Runs `swathe reduce` where it prints: over all of each band.
+pub(crate) fn reduce(matches: &ArgMatches) -> Result<Done, Error> {
+    if matches.get_one::<String>("OUTPUT").is_some() {
+        return Err(Error::usage(
+            "`--axis all` prints and writes no raster; leave the output out, or name another axis",
+        ));
+    }
+    let text =
+        |name: &str, default: &str| matches.get_one::<String>(name).map_or(default.to_owned(), String::clone);
+    let op = text("op", "mean");
+    if !OPERATIONS.contains(&op.as_str()) {
+        return Err(Error::usage(format!("--op: `{op}` is not one of {}", OPERATIONS.join(", "))));
+    }
+    let ddof = text("ddof", "0").parse::<f64>().ok().filter(|ddof| ddof.is_finite() && *ddof >= 0.0);
+    let ddof = ddof.ok_or_else(|| Error::usage("--ddof: not a number from 0 on"))?;
+    let about = match op.as_str() {
+        "prod" => About::Product,
+        "argmin" | "argmax" => About::Extremes,
+        _ => About::Summary { quantiles: None, ddof },
+    };
+    let question = Question { about, policy: NodataPolicy::parse(&text("nodata", "ignore"))? };
+    let read = arguments::input_of(matches, "INPUT");
+    let transform = swathe::describe(&read.path)?.georeferencing.transform;
+    let inquiry = Inquiry { read, steps: Vec::new(), question, run: arguments::run_settings_of(matches) };
+    ask(&inquiry, matches, |answer| {
+        let mut values = reduced(answer, &op, ddof, transform.map(|transform| transform.0));
+        for (number, value) in values.iter_mut().enumerate() {
+            *value = json!({"band": number + 1, op.as_str(): std::mem::take(value)});
+        }
+        values
+    })
+}
+
+const OPERATIONS: [&str; 12] =
+    ["sum", "prod", "min", "max", "mean", "var", "std", "argmin", "argmax", "any", "all", "count"];
+
+/// The one value of each band.
+fn reduced(answer: &Answer, op: &str, ddof: f64, transform: Option<[f64; 6]>) -> Vec<Value> {
+    let place = |place: Option<Place>| {
+        let Some(Place { value, x, y }) = place else { return Value::Null };
+        let mut found = json!({"x": x, "y": y, "value": value.to_f64()});
+        if let Some([left, dx, rx, top, ry, dy]) = transform {
+            // The middle of the pixel.
+            let (column, row) = (x as f64 + 0.5, y as f64 + 0.5);
+            found["map"] = json!([left + column * dx + row * rx, top + column * ry + row * dy]);
+        }
+        found
+    };
+    match answer {
+        Answer::Product(bands) => bands.iter().map(|product| json!(product.value())).collect(),
+        Answer::Extremes(bands) => bands
+            .iter()
+            .map(|found| place(if op == "argmin" { found.minimum } else { found.maximum }))
+            .collect(),
+        Answer::Summary(bands) => {
+            let value = |band: &BandSummary| match op {
+                "sum" => json!(band.sum),
+                "min" => json!(band.minimum),
+                "max" => json!(band.maximum),
+                "var" => json!(band.variance(ddof)),
+                "std" => json!(band.standard_deviation(ddof)),
+                "any" => json!(band.nonzero > 0),
+                "all" => json!(band.nonzero == band.count),
+                "count" => json!(band.count),
+                _ => json!(band.mean()),
+            };
+            bands.iter().map(|(band, _)| value(band)).collect()
+        }
+        Answer::Histogram(_) => Vec::new(),
+    }
+}
+
+/// Plans or finds the answer and prints what `show` makes of it.
+fn ask(inquiry: &Inquiry, matches: &ArgMatches, show: impl Fn(&Answer) -> Vec<Value>) -> Result<Done, Error> {
     if matches.get_flag("print-job") {
         return Err(Error::unsupported("jobs write a raster; a question has none to write"));
     }
@@ -37,11 +118,7 @@ pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Err
     if matches.get_flag("verbose") {
         reports.iter().for_each(|report| say(&words::report(report)));
     }
-    let ddof = match inquiry.question.about {
-        About::Summary { ddof, .. } => ddof,
-        _ => 0.0,
-    };
-    let bands = bands(&answer, &names, ddof);
+    let bands = show(&answer);
     print(&if matches.get_flag("json") { operators::json(&bands)? } else { readable(&bands) })?;
     Ok(Done::Well)
 }
@@ -49,12 +126,19 @@ pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Err
 /// What was learned of each band, as data.
 fn bands(answer: &Answer, names: &[&str], ddof: f64) -> Vec<Value> {
     let mut bands: Vec<Value> = match answer {
-        Answer::Summary(bands) => bands.iter().map(|(band, found)| summary(band, names, found, ddof)).collect(),
+        Answer::Summary(bands) => {
+            bands.iter().map(|(band, found)| summary(band, names, found, ddof)).collect()
+        }
         Answer::Histogram(bands) => bands.iter().map(|(bins, counts)| histogram(bins, counts)).collect(),
-        Answer::Extremes(bands) => bands.iter().map(|extremes| json!({
-            "minimum": extremes.minimum.map(|place| json!({"value": place.value.to_f64(), "x": place.x, "y": place.y})),
-            "maximum": extremes.maximum.map(|place| json!({"value": place.value.to_f64(), "x": place.x, "y": place.y})),
-        })).collect(),
+        Answer::Extremes(bands) => bands
+            .iter()
+            .map(|extremes| {
+                json!({
+                    "minimum": extremes.minimum.map(|place| json!([place.x, place.y])),
+                    "maximum": extremes.maximum.map(|place| json!([place.x, place.y])),
+                })
+            })
+            .collect(),
         Answer::Product(bands) => {
             bands.iter().map(|product| json!({"product": product.value(), "log2": product.log2()})).collect()
         }

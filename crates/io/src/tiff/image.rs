@@ -518,8 +518,8 @@ impl Image {
         let row = layout.row_bytes();
         let most = self.most_bytes(file).max(row);
         let blocks = (window.width.saturating_sub(1) / layout.block.width + 2).min(layout.across());
-        let rows =
-            if layout.across() == 1 { window.height } else { layout.block.height.min(layout.size.height) };
+        // Between neighbouring tiles lies whatever the first has below the raster.
+        let rows = if layout.across() == 1 { window.height } else { layout.block.height };
         // One tile's rows, rows of strips, or some tiles.
         row.saturating_mul(rows).saturating_mul(blocks).min(most)
     }

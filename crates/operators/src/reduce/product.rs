@@ -20,9 +20,9 @@ pub struct Product {
 }
 
 impl Product {
-    const ONE: Product = Product { mantissa: 0.5, exponent: 1 };
+    pub(crate) const ONE: Product = Product { mantissa: 0.5, exponent: 1 };
 
-    fn times(self, value: f64) -> Self {
+    pub(crate) fn times(self, value: f64) -> Self {
         let Product { mantissa, exponent } = Product::of(value);
         Product::normal(self.mantissa * mantissa, self.exponent + exponent)
     }
