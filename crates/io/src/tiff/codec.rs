@@ -3,6 +3,7 @@
 mod fax;
 mod jpeg;
 mod lerc;
+mod lzma;
 mod lzw;
 mod packbits;
 mod webp;
@@ -12,7 +13,6 @@ use swathe_core::{Error, ErrorKind, Result};
 use self::fax::{Fax, FaxScheme};
 use self::jpeg::Jpeg;
 use self::lerc::{Lerc, LercWrapping};
-use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::Tags;
 use crate::tiff::tag;
 use crate::tiff::unpack::Packing;
@@ -30,6 +30,8 @@ pub(crate) enum Codec {
     PackBits,
     /// Zstandard.
     Zstd,
+    /// LZMA in xz streams.
+    Lzma,
     /// Baseline JPEG with shared tables (TIFF Technical Note 2).
     Jpeg(Jpeg),
     /// Limited Error Raster Compression, bare or in another codec.
@@ -113,6 +115,7 @@ pub(crate) fn choose(tags: &Tags<'_>, compression: u16, photometric: u16, planar
         8 | 32946 => Codec::Deflate,
         32773 => Codec::PackBits,
         34887 => Codec::Lerc(Lerc::read(tags)?),
+        34925 => Codec::Lzma,
         50000 => Codec::Zstd,
         50001 => {
             needs(bits == 8 && matches!(samples, 3 | 4), "3 or 4 of 8 bits")?;
@@ -125,17 +128,12 @@ pub(crate) fn choose(tags: &Tags<'_>, compression: u16, photometric: u16, planar
 impl Codec {
     /// Whether differences may have been taken before compression.
     pub(crate) fn takes_predictor(&self) -> bool {
-        matches!(self, Codec::Lzw | Codec::Deflate | Codec::Zstd)
+        matches!(self, Codec::Lzw | Codec::Deflate | Codec::Zstd | Codec::Lzma)
     }
 
     /// Whether FillOrder speaks of the stored bytes; the other codecs define their own order of bits.
     pub(crate) fn heeds_fill_order(&self) -> bool {
         !matches!(self, Codec::Jpeg(_) | Codec::Lerc(_) | Codec::WebP)
-    }
-
-    /// The byte order of the samples that it makes, from the file's.
-    pub(crate) fn order_after(&self, order: ByteOrder) -> ByteOrder {
-        if matches!(self, Codec::Lerc(_)) { ByteOrder::NATIVE } else { order }
     }
 
     /// Bytes of memory that decoding takes beside the stored and the decoded block of `block_bytes`.
@@ -146,6 +144,8 @@ impl Codec {
             Codec::Fax(_) => 64 << 10,
             Codec::Deflate | Codec::Lzw => 128 << 10,
             Codec::Zstd => 256 << 10,
+            // As much of the dictionary as there are bytes, and the decoder.
+            Codec::Lzma => block_bytes.saturating_add(512 << 10),
             // Decoded once more and, for JPEG and WebP, coefficients or planes of the whole block.
             Codec::Lerc(_) => block_bytes.saturating_mul(2).saturating_add(256 << 10),
             Codec::Jpeg(_) | Codec::WebP => block_bytes.saturating_mul(4).saturating_add(256 << 10),
@@ -164,7 +164,7 @@ impl Codec {
             Codec::PackBits => Some(64),
             // A block of 64 samples takes at least a bit or two; 4:2:0 quarters two of three components.
             Codec::Jpeg(_) => Some(512 * 3),
-            Codec::Zstd | Codec::Lerc(_) | Codec::WebP | Codec::Fax(_) => None,
+            Codec::Zstd | Codec::Lzma | Codec::Lerc(_) | Codec::WebP | Codec::Fax(_) => None,
         }
     }
 
@@ -189,6 +189,7 @@ impl Codec {
                 Ok(())
             }
             Codec::PackBits => packbits::decode(stored, target),
+            Codec::Lzma => lzma::decode(stored, target),
             Codec::Lzw => lzw::decode(stored, &mut decoders.lzw, target),
             Codec::Deflate | Codec::Zstd => self.inflate(stored, shape, decoders, target),
             Codec::Jpeg(jpeg) => jpeg.decode(stored, shape, target),

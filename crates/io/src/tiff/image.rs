@@ -469,7 +469,7 @@ impl Image {
             samples: layout.samples(),
             row_bytes: layout.row_bytes(),
         };
-        let order = layout.codec.order_after(self.order);
+        let order = self.order;
         let packed = matches!(layout.packing, Packing::Native(_));
         let target = if packed {
             &mut block[..rows * shape.row_bytes]

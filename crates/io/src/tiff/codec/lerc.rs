@@ -43,7 +43,8 @@ impl Lerc {
     }
 }
 
-/// Decodes a bare block, native byte order. Pixels that a float block marks as no data become `NaN`, as in libtiff.
+/// Decodes a bare block, little endian: LERC has no byte order, and libtiff, on the machines it was ever used on for this,
+/// turns the samples of a big endian file around before it encodes them, so that what comes out is in the file's. Pixels that a float block marks as no data become `NaN`, as in libtiff.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -80,13 +81,13 @@ pub(super) fn decode(
     }
     match &pixels {
         PixelData::U8(values) => copy(values, target, |value| [value]),
-        PixelData::I8(values) => copy(values, target, i8::to_ne_bytes),
-        PixelData::U16(values) => copy(values, target, u16::to_ne_bytes),
-        PixelData::I16(values) => copy(values, target, i16::to_ne_bytes),
-        PixelData::U32(values) => copy(values, target, u32::to_ne_bytes),
-        PixelData::I32(values) => copy(values, target, i32::to_ne_bytes),
-        PixelData::F32(values) => copy(values, target, f32::to_ne_bytes),
-        PixelData::F64(values) => copy(values, target, f64::to_ne_bytes),
+        PixelData::I8(values) => copy(values, target, i8::to_le_bytes),
+        PixelData::U16(values) => copy(values, target, u16::to_le_bytes),
+        PixelData::I16(values) => copy(values, target, i16::to_le_bytes),
+        PixelData::U32(values) => copy(values, target, u32::to_le_bytes),
+        PixelData::I32(values) => copy(values, target, i32::to_le_bytes),
+        PixelData::F32(values) => copy(values, target, f32::to_le_bytes),
+        PixelData::F64(values) => copy(values, target, f64::to_le_bytes),
     }
 }
 

@@ -1,0 +1,61 @@
+//! Reads TIFFs that GDAL wrote, types by codecs by predictors by layouts by byte orders, and compares byte for byte.
+//!
+//! `fixtures/tiff/make_matrix.py` made them; `SWATHE_TIFF_MATRIX` may name a folder with the full product.
+
+#![allow(clippy::unwrap_used)]
+
+mod reading;
+
+use std::path::PathBuf;
+
+use reading::{samples, scratch_file};
+use swathe_core::Size;
+use swathe_io::{AccessMethod, OpenOptions, open};
+
+/// The greatest difference of two rows of bytes, sample for sample.
+fn greatest_difference(own: &[u8], expected: &[u8]) -> u8 {
+    own.iter().zip(expected).map(|(own, expected)| own.abs_diff(*expected)).max().unwrap_or(0)
+}
+
+#[test]
+fn what_gdal_writes_is_read_byte_for_byte() {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiff");
+    let folder = std::env::var_os("SWATHE_TIFF_MATRIX").map_or(beside, PathBuf::from);
+    let table = std::fs::read_to_string(folder.join("matrix.tsv")).unwrap();
+    let matrix = std::fs::read(folder.join("matrix.bin")).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let (mut faults, mut count) = (Vec::new(), 0);
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let fields = line.split('\t').collect::<Vec<_>>();
+        let [name, at, length, width, height, bands, sample_type, pixels, tolerance] = fields[..] else {
+            panic!("{line}");
+        };
+        let number = |text: &str| text.parse::<usize>().unwrap();
+        let (at, pixels, size) = (number(at), number(pixels), Size::new(number(width), number(height)));
+        let path = scratch_file(place.path(), &matrix[at..at + number(length)]);
+        for access in [AccessMethod::Mmap, AccessMethod::Pread] {
+            count += 1;
+            let options = OpenOptions { access: Some(access), ..OpenOptions::default() };
+            // Windows that fall on no block's edge, and one of the whole raster.
+            let read = open(&path, &options).and_then(|source| {
+                let info = source.info();
+                assert_eq!((info.size, info.bands), (size, number(bands)), "{name}");
+                assert_eq!(info.sample_type.name(), sample_type, "{name}");
+                let parts = samples(source.as_ref(), Size::new(9, 7))?;
+                assert_eq!(parts, samples(source.as_ref(), size)?, "{name}: windows differ from the whole");
+                Ok(parts)
+            });
+            match read {
+                Ok(own) => {
+                    let difference = greatest_difference(&own, &matrix[pixels..pixels + own.len()]);
+                    if usize::from(difference) > number(tolerance) {
+                        faults.push(format!("{name}: {access:?}: bytes differ by up to {difference}"));
+                    }
+                }
+                Err(error) => faults.push(format!("{name}: {access:?}: {error}")),
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} of {count} readings:\n{}", faults.len(), faults.join("\n"));
+    assert!(count > 300, "only {count} readings");
+}
