@@ -181,10 +181,14 @@ pub(crate) fn parameters_of<B>(spec: &Spec<B>, matches: &ArgMatches) -> BTreeMap
 }
 
 const OUTPUT_OPTIONS: [(&str, &str, &str); 6] = [
-    ("format", "FORMAT", "tiff (else by the name's ending)"),
+    ("format", "FORMAT", "tiff, npy, envi or raw (else by the name's ending)"),
     ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256]"),
     ("strips", "ROWS", "strips of so many rows instead of tiles"),
-    ("interleave", "band|pixel", "bands one after the other, or pixel by pixel [default: pixel]"),
+    (
+        "interleave",
+        "band|line|pixel",
+        "bands one after the other, row by row (ENVI and raw), or pixel by pixel [default: pixel for TIFF, else band]",
+    ),
     ("bigtiff", "auto|yes|no", "BigTIFF or classic; auto decides from the size"),
     ("write-method", "pwrite|mmap", "how pixels get into the file [default: pwrite]"),
 ];

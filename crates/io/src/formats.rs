@@ -1,14 +1,17 @@
 //! The formats by name: what a file is, and what an output is to be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use swathe_core::{Destination, Error, RasterInfo, Result, Scalar, Size, Source};
+use swathe_core::{Destination, Error, ErrorKind, RasterInfo, Result, Scalar, Size, Source};
 
 use crate::access::{AccessMethod, InputFile};
 use crate::bands::BandSelection;
 use crate::nodata::WithNodata;
 use crate::output::{OutputPlace, WriteMethod};
+use crate::raw::Shape;
+use crate::strided::Interleave;
 use crate::tiff::{TiffDestination, TiffLayout, TiffSource, is_tiff};
+use crate::{envi, npy, raw};
 
 /// How to read a file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +27,30 @@ pub struct OpenOptions {
 pub enum Format {
     /// TIFF or BigTIFF.
     Tiff,
+    /// NumPy's NPY.
+    Npy,
+    /// ENVI: samples, and a header beside them.
+    Envi,
+    /// Nothing but samples.
+    Raw,
+}
+
+impl Format {
+    /// Every format with its name and the endings that stand for it.
+    pub const ALL: [(Format, &'static str, &'static [&'static str]); 4] = [
+        (Format::Tiff, "tiff", &["tif", "tiff", "gtiff"]),
+        (Format::Npy, "npy", &["npy"]),
+        (Format::Envi, "envi", &["img", "dat", "bsq", "bil", "bip"]),
+        (Format::Raw, "raw", &["raw", "bin"]),
+    ];
+
+    fn of_ending(path: &str) -> Option<Self> {
+        let ending = Path::new(path).extension()?.to_string_lossy().to_lowercase();
+        Format::ALL
+            .into_iter()
+            .find(|(.., endings)| endings.contains(&ending.as_str()))
+            .map(|(format, ..)| format)
+    }
 }
 
 /// How to write a file.
@@ -35,8 +62,8 @@ pub struct OutputOptions {
     pub block: Option<Size>,
     /// Rows of a strip, where strips are wanted instead of tiles.
     pub strips: Option<usize>,
-    /// Bands one after the other rather than pixel by pixel.
-    pub planar: bool,
+    /// How bands and rows follow each other; `None` takes the format's own way.
+    pub interleave: Option<Interleave>,
     /// BigTIFF or classic; `None` decides from the size.
     pub big: Option<bool>,
     /// Whether an existing file is replaced.
@@ -56,6 +83,8 @@ struct Selection {
     band: Option<usize>,
     /// The page, from 0.
     page: usize,
+    /// The shape of a raw file.
+    shape: Option<Shape>,
 }
 
 /// Splits `file.tif:2` and `file.tif:page=3` where no file of that whole name exists.
@@ -72,9 +101,13 @@ fn split(spec: &str) -> Result<(&str, Selection)> {
     if let Some(page) = selected.strip_prefix("page=") {
         let page =
             number(page).ok_or_else(|| Error::usage(format!("`{spec}`: pages are numbered from 1")))?;
-        return Ok((path, Selection { band: None, page }));
+        return Ok((path, Selection { page, ..Selection::default() }));
     }
-    Ok(number(selected).map_or(whole, |band| (path, Selection { band: Some(band), page: 0 })))
+    if selected.contains("size=") {
+        let shape = Shape::parse(selected).map_err(|error| error.at(format_args!("`{spec}`")))?;
+        return Ok((path, Selection { shape: Some(shape), ..Selection::default() }));
+    }
+    Ok(number(selected).map_or(whole, |band| (path, Selection { band: Some(band), ..Selection::default() })))
 }
 
 /// The file behind a name with or without a selection.
@@ -88,14 +121,7 @@ pub fn file_of(spec: &str) -> PathBuf {
 /// Io, where it can't be read; Damaged, where it contradicts itself; Unsupported, where it is none of the formats.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let (path, selection) = split(spec)?;
-    let file = InputFile::open(path, options.access)?;
-    let mut head = [0; 8];
-    let length = head.len().min(usize::try_from(file.length()).unwrap_or(usize::MAX));
-    file.read_at(0, &mut head[..length])?;
-    if !is_tiff(&head[..length]) {
-        return Err(Error::unsupported(format!("`{path}` is no raster of a known format; known is TIFF")));
-    }
-    let mut source: Box<dyn Source> = Box::new(TiffSource::open(file, selection.page)?);
+    let mut source = open_file(path, &selection, options)?;
     if let Some(nodata) = options.nodata {
         source = Box::new(WithNodata::new(source, nodata));
     }
@@ -105,21 +131,60 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>> {
     }
 }
 
+fn open_file(path: &str, selection: &Selection, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    if envi::is_header(Path::new(path)) {
+        let data = envi::data_of(Path::new(path)).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Io,
+                format!("`{path}` is an ENVI header, and there is no file of samples beside it"),
+            )
+        })?;
+        return envi::open(&data.to_string_lossy(), Path::new(path), options.access);
+    }
+    let file = InputFile::open(path, options.access)?;
+    if let Some(shape) = selection.shape {
+        return raw::open(file, shape);
+    }
+    let mut head = [0; 8];
+    let length = head.len().min(usize::try_from(file.length()).unwrap_or(usize::MAX));
+    file.read_at(0, &mut head[..length])?;
+    if is_tiff(&head[..length]) {
+        return Ok(Box::new(TiffSource::open(file, selection.page)?));
+    }
+    if head[..length].starts_with(npy::MAGIC) {
+        return npy::open(file);
+    }
+    match envi::header_of(Path::new(path)) {
+        Some(header) => envi::open(path, &header, options.access),
+        None => Err(Error::unsupported(format!(
+            "`{path}` is no raster of a known format; known are TIFF, NPY, ENVI (with its .hdr beside it), and raw files as `FILE:size=WxH,type=T`"
+        ))),
+    }
+}
+
 /// Thinks out an output.
 ///
 /// # Errors
 /// Usage, where the name has no known ending, the output is in the way, or an option makes no sense.
 pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Result<Box<dyn Destination>> {
-    let ending = std::path::Path::new(path).extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    match (options.format, ending.as_deref()) {
-        (Some(Format::Tiff), _) | (None, Some("tif" | "tiff" | "gtiff")) => {}
-        _ => {
-            return Err(Error::usage(format!(
-                "`{path}`: the ending names no format that can be written; known is .tif"
-            )));
-        }
-    }
+    let format = options.format.or_else(|| Format::of_ending(path)).ok_or_else(|| {
+        let endings =
+            Format::ALL.iter().flat_map(|(.., endings)| endings.iter()).map(|ending| format!(".{ending}"));
+        Error::usage(format!(
+            "`{path}`: the ending names no format that can be written; known are {}",
+            endings.collect::<Vec<_>>().join(", ")
+        ))
+    })?;
     let place = OutputPlace::new(path, options.overwrite, &options.inputs)?;
+    match format {
+        Format::Tiff => plan_tiff(place, info, options),
+        Format::Npy => Ok(Box::new(npy::plan(place, info, options))),
+        Format::Envi => Ok(Box::new(envi::plan(place, info, options)?)),
+        Format::Raw => Ok(Box::new(raw::plan(place, info, options))),
+    }
+}
+
+fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> Result<Box<dyn Destination>> {
     let block = match (options.strips, options.block) {
         (Some(rows), _) => Size::new(info.size.width, rows.min(info.size.height)),
         (None, block) => block.unwrap_or(Size::new(256, 256)),
@@ -127,7 +192,7 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     let layout = TiffLayout {
         block,
         tiled: options.strips.is_none(),
-        planar: options.planar,
+        planar: options.interleave == Some(Interleave::Band),
         big: options.big,
         method: options.method,
         dirty_limit_bytes: options.dirty_limit_bytes,
@@ -143,8 +208,8 @@ mod tests {
     fn selections_are_split_off() {
         let none = Selection::default();
         assert_eq!(split("a.tif").unwrap(), ("a.tif", none));
-        assert_eq!(split("a.tif:3").unwrap(), ("a.tif", Selection { band: Some(2), page: 0 }));
-        assert_eq!(split("a.tif:page=2").unwrap(), ("a.tif", Selection { band: None, page: 1 }));
+        assert_eq!(split("a.tif:3").unwrap(), ("a.tif", Selection { band: Some(2), ..none }));
+        assert_eq!(split("a.tif:page=2").unwrap(), ("a.tif", Selection { page: 1, ..none }));
         assert_eq!(split("c:a.tif").unwrap(), ("c:a.tif", none));
         assert_eq!(split("a.tif:0").unwrap(), ("a.tif:0", none));
         assert!(split("a.tif:page=0").is_err());

@@ -5,13 +5,17 @@
 mod access;
 mod bands;
 mod cache;
+mod envi;
 mod formats;
 mod mapping;
 mod nodata;
+mod npy;
 mod output;
 mod png;
 mod preview;
+mod raw;
 mod samples;
+mod strided;
 mod synthetic;
 mod tiff;
 
@@ -20,4 +24,5 @@ pub use formats::{Format, OpenOptions, OutputOptions, file_of, open, plan_output
 pub use output::WriteMethod;
 pub use png::write_png;
 pub use preview::{Channels, Picture, PreviewOptions, preview, side_by_side};
+pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};

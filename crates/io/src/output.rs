@@ -100,6 +100,19 @@ impl OutputPlace {
         Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
     }
 
+    /// Removes a file that is about to be replaced.
+    ///
+    /// # Errors
+    /// Io, where it cannot be removed.
+    pub(crate) fn remove_old(&self) -> Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io(format_args!("cannot replace `{}`", self.name), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Begins the file under a temporary name, with `bytes` reserved.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use swathe_core::{
     Value,
 };
 use swathe_engine::{Catalogue, Input, Limits, Output, Step};
-use swathe_io::{AccessMethod, Format, OpenOptions, OutputOptions, WriteMethod};
+use swathe_io::{AccessMethod, Format, Interleave, OpenOptions, OutputOptions, WriteMethod};
 
 use crate::job::{Job, RunSettings};
 
@@ -129,15 +129,16 @@ impl Catalogue for Formats {
     fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>> {
         let mut options = Options::new(&output.options);
         let yes_no = [("yes", true), ("no", false)];
-        let planar = options.take("interleave", |text| one_of(text, &[("band", true), ("pixel", false)]))?;
+        let ways = [("band", Interleave::Band), ("line", Interleave::Line), ("pixel", Interleave::Pixel)];
         let set = OutputOptions {
-            format: options.take("format", |text| one_of(text, &[("tiff", Format::Tiff)]))?,
+            format: options
+                .take("format", |text| one_of(text, &Format::ALL.map(|(format, name, _)| (name, format))))?,
             block: options.take("block", size)?,
             strips: options.take("strips", |text| match text.parse() {
                 Ok(rows) if rows > 0 => Ok(rows),
                 _ => Err(Error::usage(format!("`{text}` is not a number of rows"))),
             })?,
-            planar: planar.unwrap_or(false),
+            interleave: options.take("interleave", |text| one_of(text, &ways))?,
             big: options
                 .take("bigtiff", |text| {
                     one_of(text, &[("auto", None), ("yes", Some(true)), ("no", Some(false))])
