@@ -34,11 +34,36 @@ enum Slot {
     Made { bytes: Arc<Vec<u8>>, used: u64 },
 }
 
+/// When a block that was read makes room for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// Before all that are waited for: nobody is expected to read it again.
+    First,
+    /// When all others were used after it.
+    InTurn,
+}
+
+/// What to do about a block that another reader is making, or for which there is no room just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Wait for it.
+    Wait,
+    /// Do without.
+    Leave,
+}
+
 /// A block that is being made; given up, it leaves its place to others.
 struct Making<'a> {
     cache: &'a BlockCache,
     number: u64,
     memory: Option<Vec<u8>>,
+}
+
+/// What a reader meets.
+enum Found<'a> {
+    Made(Arc<Vec<u8>>),
+    Missing(Making<'a>),
+    Busy,
 }
 
 impl BlockCache {
@@ -59,19 +84,23 @@ impl BlockCache {
         self.block_bytes
     }
 
-    /// Runs `read` over block `number`, which `make` fills if it is not there.
+    /// Runs `read` over block `number`, which `make` fills if it is not there, and keeps it as `afterwards` says.
+    /// Nothing, where the block is not to be had and `patience` says so.
     ///
     /// # Errors
     /// What `make` returns. Others that wait for the block then try themselves.
     pub(crate) fn with_block<R>(
         &self,
         number: u64,
+        patience: Patience,
+        afterwards: Afterwards,
         make: impl FnOnce(&mut [u8]) -> Result<()>,
         read: impl FnOnce(&[u8]) -> R,
-    ) -> Result<R> {
-        let bytes = match self.find(number) {
-            Ok(bytes) => bytes,
-            Err(mut making) => {
+    ) -> Result<Option<R>> {
+        let bytes = match self.find(number, patience) {
+            Found::Busy => return Ok(None),
+            Found::Made(bytes) => bytes,
+            Found::Missing(mut making) => {
                 let mut memory = making.memory.take().unwrap_or_default();
                 memory.resize(self.block_bytes, 0);
                 let made = make(&mut memory);
@@ -85,17 +114,25 @@ impl BlockCache {
             }
         };
         let result = read(&bytes);
+        let mut state = self.lock();
+        if let (Afterwards::First, Some(Slot::Made { used, .. })) =
+            (afterwards, state.blocks.get_mut(&number))
+        {
+            *used = 0;
+        }
+        // Let go of under the lock, or a reader that just saw it in use would miss being told.
         drop(bytes);
+        drop(state);
         self.changed.notify_all();
-        Ok(result)
+        Ok(Some(result))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The block, or the task of making it. Waits while another makes it, or while there is no room.
-    fn find(&self, number: u64) -> Result<Arc<Vec<u8>>, Making<'_>> {
+    /// The block, or the task of making it.
+    fn find(&self, number: u64, patience: Patience) -> Found<'_> {
         let mut state = self.lock();
         loop {
             state.clock += 1;
@@ -103,15 +140,18 @@ impl BlockCache {
             match state.blocks.get_mut(&number) {
                 Some(Slot::Made { bytes, used }) => {
                     *used = now;
-                    return Ok(Arc::clone(bytes));
+                    return Found::Made(Arc::clone(bytes));
                 }
                 Some(Slot::InMaking) => {}
                 None => {
                     if let Some(memory) = state.room() {
                         state.blocks.insert(number, Slot::InMaking);
-                        return Err(Making { cache: self, number, memory: Some(memory) });
+                        return Found::Missing(Making { cache: self, number, memory: Some(memory) });
                     }
                 }
+            }
+            if patience == Patience::Leave {
+                return Found::Busy;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

@@ -9,6 +9,7 @@ mod layout;
 mod pages;
 mod predictor;
 mod source;
+mod sweep;
 mod table;
 mod tag;
 mod unpack;

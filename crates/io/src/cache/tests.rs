@@ -11,7 +11,8 @@ fn read(cache: &BlockCache, number: u64, made: &AtomicUsize) -> Result<u8> {
         bytes.fill(number as u8);
         Ok(())
     };
-    cache.with_block(number, make, |bytes| bytes[7])
+    let read = cache.with_block(number, Patience::Wait, Afterwards::InTurn, make, |bytes| bytes[7])?;
+    Ok(read.expect("waited for"))
 }
 
 #[test]
@@ -24,9 +25,32 @@ fn the_oldest_block_goes_first() {
 }
 
 #[test]
+fn a_block_that_is_done_with_goes_before_older_ones() {
+    let (cache, made) = (BlockCache::new(8, 2), AtomicUsize::new(0));
+    read(&cache, 1, &made).unwrap();
+    cache.with_block(2, Patience::Wait, Afterwards::First, |_| Ok(()), |_| ()).unwrap();
+    read(&cache, 3, &made).unwrap();
+    read(&cache, 1, &made).unwrap();
+    assert_eq!(made.load(Ordering::Relaxed), 2, "block 1 stayed, though it is older than 2");
+}
+
+#[test]
+fn a_block_in_making_can_be_left() {
+    let (cache, made) = (BlockCache::new(8, 2), AtomicUsize::new(0));
+    let make = |_: &mut [u8]| {
+        let left = cache.with_block(1, Patience::Leave, Afterwards::InTurn, |_| Ok(()), |_| ())?;
+        assert_eq!(left, None);
+        Ok(())
+    };
+    cache.with_block(1, Patience::Wait, Afterwards::InTurn, make, |_| ()).unwrap();
+    assert_eq!(read(&cache, 1, &made).unwrap(), 0);
+}
+
+#[test]
 fn a_block_that_fails_is_tried_again() {
     let (cache, made) = (BlockCache::new(8, 1), AtomicUsize::new(0));
-    let failed = cache.with_block(5, |_| Err(Error::damaged("no")), |_| ());
+    let failed =
+        cache.with_block(5, Patience::Wait, Afterwards::InTurn, |_| Err(Error::damaged("no")), |_| ());
     assert!(failed.is_err());
     assert_eq!(read(&cache, 5, &made).unwrap(), 5);
     assert_eq!(cache.lock().blocks.len(), 1);

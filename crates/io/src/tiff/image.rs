@@ -1,16 +1,16 @@
 //! Reads windows of one image of a TIFF: straight from the file where pixels lie there, else from decoded blocks.
 
+mod decoded;
+
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use swathe_core::{Error, Frame, Result, Scalar, ScratchSize, Size, TileMut, Window, with_sample};
 
+use self::decoded::{Decoded, Reading};
 use crate::access::{AccessMethod, InputFile};
-use crate::cache::BlockCache;
-use crate::tiff::codec::{BlockShape, Decoders, damaged_block};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::{Block, Layout};
-use crate::tiff::predictor::Row;
+use crate::tiff::sweep::Sweep;
 use crate::tiff::unpack::{Packing, Place};
 
 /// The most bytes of a file that one reader maps at once.
@@ -29,13 +29,6 @@ pub(crate) struct Image {
     order: ByteOrder,
     /// Decoded blocks, where they cannot be read as they lie.
     decoded: Option<Decoded>,
-}
-
-#[derive(Debug)]
-struct Decoded {
-    cache: BlockCache,
-    /// As many as ever decoded at once.
-    decoders: Mutex<Vec<Decoders>>,
 }
 
 /// Rows of pixels as they lie in memory.
@@ -63,10 +56,8 @@ struct Part {
 impl Image {
     /// The image of a layout.
     pub(crate) fn new(layout: Layout, order: ByteOrder) -> Self {
-        let decoded = (!layout.is_direct()).then(|| Decoded {
-            cache: BlockCache::new(layout.presented_block_bytes(), floor_blocks(&layout)),
-            decoders: Mutex::default(),
-        });
+        let decoded = (!layout.is_direct())
+            .then(|| Decoded::new(layout.presented_block_bytes(), floor_blocks(&layout)));
         Image { layout, order, decoded }
     }
 
@@ -91,17 +82,9 @@ impl Image {
     ) -> usize {
         let Some(decoded) = &self.decoded else { return 0 };
         let layout = &self.layout;
-        let touched = |side: usize, block: usize, all: usize| (side.saturating_sub(1) / block + 2).min(all);
-        let columns = touched(need.width, layout.block.width, layout.across());
-        let rows = touched(need.height, layout.block.height, layout.down());
-        // A row of tiles leaves to the next what its halo reaches over, all along the raster; and the tiles under way
-        // hold what they need.
-        let halo = need.height.saturating_sub(tile.height);
-        let shared = touched(halo.max(1), layout.block.height, layout.down());
-        let lasting = shared.saturating_mul(layout.across());
-        let passing = rows.saturating_mul(columns.saturating_mul(workers).min(layout.across()));
-        let blocks = lasting.saturating_add(passing).saturating_mul(layout.planes());
-        let blocks = blocks.min(usize::try_from(layout.blocks()).unwrap_or(usize::MAX));
+        let sweep = Sweep { tile, need };
+        decoded.plan(sweep);
+        let blocks = sweep.blocks(layout, workers);
         let floor = floor_blocks(layout);
         // The floor counts one worker's decoder; the others need their own.
         let others = self.decoder_bytes(file).saturating_mul(workers.saturating_sub(1));
@@ -149,21 +132,21 @@ impl Image {
             AccessMethod::Mmap => &mut [],
             AccessMethod::Pread => scratch.take::<u8>(self.stretch_bytes(file, window.size())),
         };
-        let unpacked = scratch.take::<u8>(self.unpacked_bytes());
+        if let Some(decoded) = &self.decoded {
+            let unpacked = scratch.take::<u8>(self.unpacked_bytes());
+            let mut reading = Reading { file, decoded, nodata, output, buffer, unpacked };
+            return self.read_blocks(&mut reading, columns, rows);
+        }
         for plane in 0..self.layout.planes() {
             let mut row = rows.start;
             while row < rows.end {
                 let mut column = columns.start;
                 let mut next_row = row + 1;
                 while column < columns.end {
-                    let number = self.layout.number(plane, column, row);
-                    let stored = self.layout.at(file, number)?;
+                    let stored = self.layout.at(file, self.layout.number(plane, column, row))?;
                     let part = self.part(plane, column, row, window);
                     if stored.is_sparse() {
                         self.fill(part, nodata, output);
-                        column += 1;
-                    } else if let Some(decoded) = &self.decoded {
-                        self.read_decoded(file, decoded, number, stored, part, output, buffer, unpacked)?;
                         column += 1;
                     } else if self.layout.across() == 1 {
                         next_row = self.strips_end(file, plane, row..rows.end, stored)?;
@@ -370,131 +353,6 @@ impl Image {
         });
     }
 
-    /// Copies a part out of a decoded block.
-    #[expect(clippy::too_many_arguments, reason = "one place, and no two of them belong together")]
-    fn read_decoded(
-        &self,
-        file: &InputFile,
-        decoded: &Decoded,
-        number: u64,
-        stored: Block,
-        part: Part,
-        output: &mut TileMut<'_>,
-        buffer: &mut [u8],
-        unpacked: &mut [u8],
-    ) -> Result<()> {
-        self.check_growth(file, number, stored)?;
-        let rows = self.layout.rows(part.top / self.layout.block.height);
-        let make = |block: &mut [u8]| {
-            let kept = decoded.decoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut decoders = kept.unwrap_or_default();
-            let made = self.decode(file, number, stored, rows, &mut decoders, block, buffer, unpacked);
-            decoded.decoders.lock().unwrap_or_else(PoisonError::into_inner).push(decoders);
-            made
-        };
-        let stride = self.layout.presented_row_bytes();
-        let first = (part.wanted.y as usize - part.top) * stride;
-        let packing = Packing::Native((8 * self.layout.sample_type.size()) as u8);
-        decoded.cache.with_block(number, make, |block| {
-            let rows = Rows { bytes: &block[first..], stride, packing, order: ByteOrder::NATIVE, left: 0 };
-            self.place(rows, part, output);
-        })
-    }
-
-    /// Refuses a block before memory is taken for what it cannot hold.
-    fn check_growth(&self, file: &InputFile, number: u64, stored: Block) -> Result<()> {
-        let bytes = self.layout.presented_block_bytes();
-        if bytes > MOST_BLOCK_BYTES {
-            return Err(Error::limit(format!(
-                "`{}` is compressed in blocks of {} MiB; at most {} MiB are decoded at once",
-                file.name(),
-                bytes >> 20,
-                MOST_BLOCK_BYTES >> 20
-            )));
-        }
-        let decoded = (self.layout.row_bytes() * self.layout.block.height) as u64;
-        let most = self.layout.codec.largest_growth().map(|growth| stored.bytes.saturating_mul(growth));
-        // The last strip may be short, which only makes the bound safer to keep for blocks of some size.
-        match most {
-            Some(most) if most < decoded && decoded > 64 << 20 => Err(Error::damaged(format!(
-                "`{}`: block {number} is to decode to {decoded} bytes, and {} bytes cannot hold that much",
-                file.name(),
-                stored.bytes
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one place, and no two of them belong together")]
-    fn decode(
-        &self,
-        file: &InputFile,
-        number: u64,
-        stored: Block,
-        rows: usize,
-        decoders: &mut Decoders,
-        block: &mut [u8],
-        buffer: &mut [u8],
-        unpacked: &mut [u8],
-    ) -> Result<()> {
-        let length = stored.bytes.min(self.layout.largest_stored_bytes(file) as u64) as usize;
-        file.check_range(stored.offset, stored.bytes)
-            .map_err(|error| error.at(format_args!("block {number}")))?;
-        file.with_bytes(stored.offset, length, buffer, |bytes| {
-            let mut turned = Vec::new();
-            let bytes = if self.layout.reversed_bits {
-                turned.extend(bytes.iter().map(|byte| byte.reverse_bits()));
-                &turned
-            } else {
-                bytes
-            };
-            self.decode_bytes(bytes, rows, decoders, block, unpacked)
-        })?
-        .map_err(|fault| damaged_block(file.name(), number, &fault))
-    }
-
-    fn decode_bytes(
-        &self,
-        stored: &[u8],
-        rows: usize,
-        decoders: &mut Decoders,
-        block: &mut [u8],
-        unpacked: &mut [u8],
-    ) -> Result<(), String> {
-        let layout = &self.layout;
-        let shape = BlockShape {
-            width: layout.block.width,
-            rows,
-            whole_rows: layout.block.height,
-            samples: layout.samples(),
-            row_bytes: layout.row_bytes(),
-        };
-        let order = self.order;
-        let packed = matches!(layout.packing, Packing::Native(_));
-        let target = if packed {
-            &mut block[..rows * shape.row_bytes]
-        } else {
-            &mut unpacked[..rows * shape.row_bytes]
-        };
-        layout.codec.decode(stored, shape, layout.packing, decoders, target)?;
-        let size = layout.packing.bits() / 8;
-        let row = Row { bytes: shape.row_bytes, size, samples: shape.samples, order };
-        layout.predictor.undo(target, row, &mut decoders.row);
-        let order = layout.predictor.order_after(order);
-        let size = layout.sample_type.size();
-        let values = shape.width * shape.samples;
-        if !packed {
-            let from = unpacked.chunks_exact(shape.row_bytes);
-            for (from, to) in from.zip(block.chunks_exact_mut(values * size)).take(rows) {
-                // A row of values, whatever pixels they belong to.
-                layout.packing.unpack(from, Place { pixel: 0, sample: 0, samples: 1 }, order, size, to);
-            }
-        } else if order != ByteOrder::NATIVE {
-            swap_bytes(target, size);
-        }
-        Ok(())
-    }
-
     /// Room for a decompressed block whose samples are not yet in their type.
     fn unpacked_bytes(&self) -> usize {
         let native = matches!(self.layout.packing, Packing::Native(_));
@@ -528,13 +386,4 @@ impl Image {
 /// Decoded blocks that there is always room for.
 fn floor_blocks(layout: &Layout) -> usize {
     usize::try_from(layout.blocks()).unwrap_or(usize::MAX).min(UNPLANNED_BLOCKS)
-}
-
-fn swap_bytes(bytes: &mut [u8], size: usize) {
-    match size {
-        2 => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|word| word.reverse()),
-        4 => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse()),
-        8 => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse()),
-        _ => {}
-    }
 }
