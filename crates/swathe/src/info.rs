@@ -31,6 +31,8 @@ pub struct Info {
     pub stored_bytes: u64,
     /// Bytes of the pixels without compression.
     pub pixel_bytes: u64,
+    /// How many times smaller the pixels are as stored; `None` where the file holds none of them.
+    pub compression_ratio: Option<f64>,
     /// The value that stands for no data.
     pub nodata: Option<String>,
     /// Whether a mask goes with the pixels.
@@ -75,6 +77,7 @@ pub struct BandStatistics {
 pub fn info(path: &str, statistics: bool) -> Result<Info> {
     let source = crate::open(path)?;
     let raster = source.info();
+    let (stored_bytes, pixel_bytes) = (source.stored_bytes(raster.window()), raster.pixel_bytes()?);
     Ok(Info {
         name: source.name().to_owned(),
         width: raster.size.width as u64,
@@ -83,8 +86,9 @@ pub fn info(path: &str, statistics: bool) -> Result<Info> {
         sample_type: raster.sample_type.name().into(),
         block_width: source.block().width as u64,
         block_height: source.block().height as u64,
-        stored_bytes: source.stored_bytes(raster.window()),
-        pixel_bytes: raster.pixel_bytes()?,
+        stored_bytes,
+        pixel_bytes,
+        compression_ratio: (stored_bytes > 0).then(|| pixel_bytes as f64 / stored_bytes as f64),
         nodata: raster.nodata.map(|nodata| nodata.to_string()),
         mask: raster.mask,
         transform: raster.georeferencing.transform.map(|transform| transform.0),

@@ -25,9 +25,10 @@ fn readable(info: &Info) -> String {
         ),
         format!("  blocks      {} x {}", info.block_width, info.block_height),
         format!(
-            "  pixels      {}, stored in {}",
+            "  pixels      {}, stored in {}{}",
             words::bytes(info.pixel_bytes),
-            words::bytes(info.stored_bytes)
+            words::bytes(info.stored_bytes),
+            info.compression_ratio.map_or_else(String::new, |ratio| format!(" ({ratio:.2} to 1)"))
         ),
     ];
     let mut line = |name: &str, value: String| lines.push(format!("  {name:<11} {value}"));

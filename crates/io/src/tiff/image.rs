@@ -61,6 +61,11 @@ impl Image {
         Image { layout, order, decoded }
     }
 
+    /// The byte order of its samples in the file.
+    pub(crate) fn order(&self) -> ByteOrder {
+        self.order
+    }
+
     /// Bytes that tables and the fewest decoded blocks take.
     pub(crate) fn resident_bytes(&self, file: &InputFile) -> usize {
         let decoded = self.decoded.as_ref().map_or(0, |_| {

@@ -45,6 +45,15 @@ impl Predictor {
         Ok(predictor)
     }
 
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Predictor::None => "none",
+            Predictor::Horizontal => "horizontal",
+            Predictor::Float => "floating point",
+        }
+    }
+
     /// The byte order of a block's samples after [`Predictor::undo`], which was `order` before.
     pub(crate) fn order_after(self, order: ByteOrder) -> ByteOrder {
         if self == Predictor::None { order } else { ByteOrder::NATIVE }

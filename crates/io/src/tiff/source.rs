@@ -6,10 +6,11 @@ use swathe_core::{
 
 use crate::access::{AccessMethod, InputFile};
 use crate::tiff::describe::describe;
-use crate::tiff::directory::Structure;
+use crate::tiff::directory::{ByteOrder, Structure};
 use crate::tiff::image::Image;
 use crate::tiff::layout::Layout;
 use crate::tiff::pages::Pages;
+use crate::tiff::predictor::Predictor;
 use crate::tiff::tag;
 
 /// One page of a TIFF file.
@@ -137,14 +138,26 @@ impl Source for TiffSource {
 
     fn details(&self) -> Vec<(&'static str, String)> {
         let layout = &self.image.layout;
+        let order = if self.image.order() == ByteOrder::Little { "little endian" } else { "big endian" };
         let mut details = vec![
-            ("format", if self.big { "BigTIFF".to_owned() } else { "TIFF".to_owned() }),
+            ("format", format!("{}, {order}", if self.big { "BigTIFF" } else { "TIFF" })),
             ("layout", if layout.tiled { "tiles".to_owned() } else { "strips".to_owned() }),
             ("interleave", if layout.planar { "band".to_owned() } else { "pixel".to_owned() }),
+            ("photometric", tag::photometric_name(layout.photometric).to_owned()),
             ("compression", tag::compression_name(layout.compression).to_owned()),
         ];
+        if layout.predictor != Predictor::None {
+            details.push(("predictor", layout.predictor.name().to_owned()));
+        }
+        if layout.packing.bits() != 8 * layout.sample_type.size() {
+            details.push(("bits a sample", layout.packing.bits().to_string()));
+        }
+        if layout.complex {
+            details.push(("complex", "two bands each, real and imaginary part".to_owned()));
+        }
         if self.pages.pages.len() > 1 {
-            details.push(("pages", self.pages.pages.len().to_string()));
+            let page = self.pages.pages.iter().position(|&page| page == self.pages.chosen).unwrap_or(0) + 1;
+            details.push(("pages", format!("{}, this is page {page}", self.pages.pages.len())));
         }
         if !self.pages.overviews.is_empty() {
             let sizes = self.pages.overviews.iter().map(Size::to_string).collect::<Vec<_>>();

@@ -92,3 +92,24 @@ pub(crate) fn sample_format_name(format: u64) -> &'static str {
         _ => "an unknown format",
     }
 }
+
+/// The word for a photometric interpretation.
+pub(crate) fn photometric_name(photometric: u16) -> &'static str {
+    match photometric {
+        0 => "MinIsWhite",
+        1 => "MinIsBlack",
+        2 => "RGB",
+        3 => "palette",
+        4 => "transparency mask",
+        5 => "separated",
+        6 => "YCbCr",
+        8 => "CIELab",
+        9 => "ICCLab",
+        10 => "ITULab",
+        32803 => "colour filter array",
+        32844 => "LogL",
+        32845 => "LogLuv",
+        34892 => "linear raw",
+        _ => "unknown",
+    }
+}
