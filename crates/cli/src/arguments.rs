@@ -180,8 +180,15 @@ pub(crate) fn parameters_of<B>(spec: &Spec<B>, matches: &ArgMatches) -> BTreeMap
     given.collect()
 }
 
-const OUTPUT_OPTIONS: [(&str, &str, &str); 6] = [
+const OUTPUT_OPTIONS: [(&str, &str, &str); 9] = [
     ("format", "FORMAT", "tiff, npy, envi or raw (else by the name's ending)"),
+    (
+        "compress",
+        "CODEC[:LEVEL]",
+        "none, deflate (1 to 12), zstd (1 to 22), lzw or packbits, for TIFF [default: none]",
+    ),
+    ("predictor", "P", "auto, none, horizontal or float, before deflate, zstd and lzw [default: auto]"),
+    ("set", "KEY=VALUE", "SPARSE=yes leaves out blocks of nothing but nodata (TIFF)"),
     ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256]"),
     ("strips", "ROWS", "strips of so many rows instead of tiles"),
     (

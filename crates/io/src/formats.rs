@@ -10,7 +10,10 @@ use crate::nodata::WithNodata;
 use crate::output::{OutputPlace, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
-use crate::tiff::{TiffDestination, TiffLayout, TiffSource, is_tiff};
+use crate::tiff::{
+    CompressedDestination, Compression, Grid, Scheme, TiffDestination, TiffLayout, TiffSource,
+    WritePredictor, is_tiff,
+};
 use crate::{envi, npy, raw};
 
 /// How to read a file.
@@ -64,6 +67,12 @@ pub struct OutputOptions {
     pub strips: Option<usize>,
     /// How bands and rows follow each other; `None` takes the format's own way.
     pub interleave: Option<Interleave>,
+    /// How blocks are compressed.
+    pub compression: Compression,
+    /// What is done with samples before.
+    pub predictor: WritePredictor,
+    /// Whether blocks of nothing but nodata are left out.
+    pub sparse: bool,
     /// BigTIFF or classic; `None` decides from the size.
     pub big: Option<bool>,
     /// Whether an existing file is replaced.
@@ -175,6 +184,10 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
             endings.collect::<Vec<_>>().join(", ")
         ))
     })?;
+    let plain = options.compression == Compression::None && !options.sparse;
+    if format != Format::Tiff && !plain {
+        return Err(Error::usage(format!("`{path}`: only TIFF files are compressed or sparse")));
+    }
     let place = OutputPlace::new(path, options.overwrite, &options.inputs)?;
     match format {
         Format::Tiff => plan_tiff(place, info, options),
@@ -197,7 +210,16 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
         method: options.method,
         dirty_limit_bytes: options.dirty_limit_bytes,
     };
-    Ok(Box::new(TiffDestination::new(place, info, layout)?))
+    if options.compression == Compression::None && !options.sparse {
+        if !matches!(options.predictor, WritePredictor::Auto | WritePredictor::None) {
+            return Err(Error::usage("`--predictor` needs `--compress`"));
+        }
+        return Ok(Box::new(TiffDestination::new(place, info, layout)?));
+    }
+    layout.check(info)?;
+    let grid = Grid::new(info, layout);
+    let scheme = Scheme::new(options.compression, options.predictor, info.sample_type, grid.samples())?;
+    Ok(Box::new(CompressedDestination::new(place, info, grid, scheme, options.sparse)?))
 }
 
 #[cfg(test)]

@@ -26,3 +26,4 @@ pub use png::write_png;
 pub use preview::{Channels, Picture, PreviewOptions, preview, side_by_side};
 pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};
+pub use tiff::{Compression, WritePredictor};

@@ -1,6 +1,8 @@
 //! TIFF, BigTIFF and GeoTIFF.
 
 mod codec;
+mod compress;
+mod compressed;
 mod describe;
 pub(crate) mod directory;
 mod encode;
@@ -15,6 +17,9 @@ mod tag;
 mod unpack;
 mod write;
 
+pub(crate) use compress::Scheme;
+pub use compress::{Compression, WritePredictor};
+pub(crate) use compressed::CompressedDestination;
 pub(crate) use directory::is_tiff;
 pub(crate) use source::TiffSource;
-pub(crate) use write::{TiffDestination, TiffLayout};
+pub(crate) use write::{Grid, TiffDestination, TiffLayout};

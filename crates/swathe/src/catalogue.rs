@@ -8,7 +8,9 @@ use swathe_core::{
     Value,
 };
 use swathe_engine::{Catalogue, Input, Limits, Output, Step};
-use swathe_io::{AccessMethod, Format, Interleave, OpenOptions, OutputOptions, WriteMethod};
+use swathe_io::{
+    AccessMethod, Compression, Format, Interleave, OpenOptions, OutputOptions, WriteMethod, WritePredictor,
+};
 
 use crate::job::{Job, RunSettings};
 
@@ -139,6 +141,23 @@ impl Catalogue for Formats {
                 _ => Err(Error::usage(format!("`{text}` is not a number of rows"))),
             })?,
             interleave: options.take("interleave", |text| one_of(text, &ways))?,
+            compression: options.take("compress", Compression::parse)?.unwrap_or_default(),
+            predictor: options
+                .take("predictor", |text| {
+                    one_of(
+                        text,
+                        &[
+                            ("auto", WritePredictor::Auto),
+                            ("none", WritePredictor::None),
+                            ("horizontal", WritePredictor::Horizontal),
+                            ("float", WritePredictor::Float),
+                        ],
+                    )
+                })?
+                .unwrap_or_default(),
+            sparse: options
+                .take("set", |text| one_of(text, &[("SPARSE=yes", true), ("SPARSE=no", false)]))?
+                .unwrap_or(false),
             big: options
                 .take("bigtiff", |text| {
                     one_of(text, &[("auto", None), ("yes", Some(true)), ("no", Some(false))])

@@ -10,7 +10,7 @@ use crate::tiff::encode::{Head, TagValue, describing_tags, head};
 use crate::tiff::tag;
 
 /// Where a classic TIFF ends: its offsets have 32 bits.
-const CLASSIC_BYTES: u64 = u32::MAX as u64;
+pub(crate) const CLASSIC_BYTES: u64 = u32::MAX as u64;
 /// Field types of 32 and 64 bits.
 const LONG: u16 = 4;
 const LONG8: u16 = 16;
@@ -34,6 +34,28 @@ pub(crate) struct TiffLayout {
     pub(crate) dirty_limit_bytes: Option<u64>,
 }
 
+impl TiffLayout {
+    /// Checks that a TIFF can be laid out so.
+    ///
+    /// # Errors
+    /// Usage, where a tile is no multiple of 16; Limit, where no TIFF can hold the raster.
+    pub(crate) fn check(&self, info: &RasterInfo) -> Result<()> {
+        let layout = self;
+        if layout.tiled && (!layout.block.width.is_multiple_of(16) || !layout.block.height.is_multiple_of(16))
+        {
+            return Err(Error::usage(format!(
+                "`--block {}x{}`: the sides of TIFF tiles are multiples of 16",
+                layout.block.width, layout.block.height
+            )));
+        }
+        if info.size.width > u32::MAX as usize || info.size.height > u32::MAX as usize || info.bands > 65_535
+        {
+            return Err(Error::limit(format!("TIFF cannot hold {} with {} bands", info.size, info.bands)));
+        }
+        Ok(())
+    }
+}
+
 /// A TIFF that is thought out.
 #[derive(Debug)]
 pub(crate) struct TiffDestination {
@@ -53,23 +75,13 @@ impl TiffDestination {
     /// # Errors
     /// Usage, where a tile is no multiple of 16; Limit, where a classic TIFF or any cannot hold it.
     pub(crate) fn new(place: OutputPlace, info: &RasterInfo, layout: TiffLayout) -> Result<Self> {
-        if layout.tiled && (!layout.block.width.is_multiple_of(16) || !layout.block.height.is_multiple_of(16))
-        {
-            return Err(Error::usage(format!(
-                "`--block {}x{}`: the sides of TIFF tiles are multiples of 16",
-                layout.block.width, layout.block.height
-            )));
-        }
-        if info.size.width > u32::MAX as usize || info.size.height > u32::MAX as usize || info.bands > 65_535
-        {
-            return Err(Error::limit(format!("TIFF cannot hold {} with {} bands", info.size, info.bands)));
-        }
-        let grid = Grid { size: info.size, bands: info.bands, sample_bytes: info.sample_type.size(), layout };
+        layout.check(info)?;
+        let grid = Grid::new(info, layout);
         let pixels = grid
             .data_bytes()
             .ok_or_else(|| Error::limit(format!("a TIFF of {} is larger than 2^63 bytes", info.size)))?;
         let laid_out = |big: bool| {
-            let head = grid.head(info, big);
+            let head = grid.head(info, big, vec![TagValue::shorts(tag::COMPRESSION, &[1])]);
             let start = head.end.next_multiple_of(ALIGNMENT);
             (head, start, start + pixels)
         };
@@ -89,25 +101,92 @@ impl TiffDestination {
     }
 
     fn grid(&self) -> Grid {
-        Grid {
-            size: self.info.size,
-            bands: self.info.bands,
-            sample_bytes: self.info.sample_type.size(),
-            layout: self.layout,
-        }
+        Grid::new(&self.info, self.layout)
     }
 }
 
-/// Where everything lies in an uncompressed TIFF.
+/// How blocks cover a raster, and where each begins in an uncompressed TIFF.
 #[derive(Clone, Copy, Debug)]
-struct Grid {
+pub(crate) struct Grid {
     size: Size,
     bands: usize,
     sample_bytes: usize,
-    layout: TiffLayout,
+    pub(crate) layout: TiffLayout,
 }
 
 impl Grid {
+    /// The blocks of a raster.
+    pub(crate) fn new(info: &RasterInfo, layout: TiffLayout) -> Self {
+        Grid { size: info.size, bands: info.bands, sample_bytes: info.sample_type.size(), layout }
+    }
+
+    /// Bytes of a whole block.
+    pub(crate) fn block_bytes(&self) -> usize {
+        self.layout.block.height * self.row_bytes()
+    }
+
+    /// Blocks of all planes.
+    pub(crate) fn blocks(&self) -> u64 {
+        (self.planes() * self.down()) as u64 * self.across() as u64
+    }
+
+    /// The number of a block in the tables.
+    pub(crate) fn number(&self, plane: usize, column: usize, row: usize) -> u64 {
+        (plane as u64 * self.down() as u64 + row as u64) * self.across() as u64 + column as u64
+    }
+
+    /// Plane, row and columns of the blocks that a window touches, in the tables' order.
+    pub(crate) fn block_rows_of(
+        &self,
+        window: Window,
+    ) -> impl Iterator<Item = (usize, usize, Range<usize>)> + use<> {
+        let block = self.layout.block;
+        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
+        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
+        (0..self.planes()).flat_map(move |plane| {
+            let columns = columns.clone();
+            rows.clone().map(move |row| (plane, row, columns.clone()))
+        })
+    }
+
+    /// Whether a table's values have 64 bits.
+    pub(crate) fn wide_value(&self, offsets: bool, big: bool) -> bool {
+        big && (offsets || self.block_bytes() > u32::MAX as usize)
+    }
+
+    /// Fills a block from a tile that covers it.
+    pub(crate) fn fill_block(
+        &self,
+        plane: usize,
+        column: usize,
+        row: usize,
+        tile: &TileView<'_>,
+        block: &mut [u8],
+    ) {
+        for (y, target) in block.chunks_exact_mut(self.row_bytes()).enumerate() {
+            // Rows and columns past the raster's edge repeat the last ones: they compress well and no reader looks at them.
+            let y = (row * self.layout.block.height + y).min(self.size.height - 1);
+            self.fill_row(plane, column, y, tile, target);
+        }
+    }
+
+    /// Fills a block's row from row `y` of the raster, which the tile holds.
+    fn fill_row(&self, plane: usize, column: usize, y: usize, tile: &TileView<'_>, target: &mut [u8]) {
+        let window = tile.window();
+        let left = column * self.layout.block.width;
+        let width = self.layout.block.width.min(self.size.width - left);
+        let size = self.sample_bytes;
+        let from = (left - window.x as usize) * size;
+        let pixel = size * self.samples();
+        for sample in 0..self.samples() {
+            let row = &tile.row_bytes(plane + sample, y - window.y as usize)[from..][..width * size];
+            samples::scatter(row, sample, self.samples(), size, &mut target[..width * pixel]);
+        }
+        for x in width..self.layout.block.width {
+            target.copy_within((width - 1) * pixel..width * pixel, x * pixel);
+        }
+    }
+
     fn across(&self) -> usize {
         self.size.width.div_ceil(self.layout.block.width)
     }
@@ -116,20 +195,20 @@ impl Grid {
         self.size.height.div_ceil(self.layout.block.height)
     }
 
-    fn planes(&self) -> usize {
+    pub(crate) fn planes(&self) -> usize {
         if self.layout.planar { self.bands } else { 1 }
     }
 
-    fn samples(&self) -> usize {
+    pub(crate) fn samples(&self) -> usize {
         if self.layout.planar { 1 } else { self.bands }
     }
 
-    fn row_bytes(&self) -> usize {
+    pub(crate) fn row_bytes(&self) -> usize {
         self.layout.block.width * self.samples() * self.sample_bytes
     }
 
     /// Rows that a block in a row of blocks stores: tiles are whole, the last strip may be short.
-    fn block_rows(&self, row: usize) -> usize {
+    pub(crate) fn block_rows(&self, row: usize) -> usize {
         let height = self.layout.block.height;
         if self.layout.tiled { height } else { height.min(self.size.height - row * height) }
     }
@@ -161,9 +240,9 @@ impl Grid {
     }
 
     /// Header and directory; the tables of offsets and byte counts are written apart.
-    fn head(&self, info: &RasterInfo, big: bool) -> Head {
+    pub(crate) fn head(&self, info: &RasterInfo, big: bool, scheme: Vec<TagValue>) -> Head {
         let mut tags = describing_tags(info, self.layout.planar && self.bands > 1);
-        tags.push(TagValue::shorts(tag::COMPRESSION, &[1]));
+        tags.extend(scheme);
         let (offsets, counts) = if self.layout.tiled {
             tags.push(TagValue::longs(tag::TILE_WIDTH, &[self.layout.block.width as u32]));
             tags.push(TagValue::longs(tag::TILE_LENGTH, &[self.layout.block.height as u32]));
@@ -172,11 +251,10 @@ impl Grid {
             tags.push(TagValue::longs(tag::ROWS_PER_STRIP, &[self.layout.block.height as u32]));
             (tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS)
         };
-        let blocks = (self.planes() * self.down()) as u64 * self.across() as u64;
-        let wide = if big { LONG8 } else { LONG };
+        let blocks = self.blocks();
         // A strip of a very wide raster may be longer than 32 bits tell.
-        let count_type =
-            if self.layout.block.height * self.row_bytes() > u32::MAX as usize { wide } else { LONG };
+        let field_type = |offsets| if self.wide_value(offsets, big) { LONG8 } else { LONG };
+        let (wide, count_type) = (field_type(true), field_type(false));
         let tables = [TagValue::table(offsets, wide, blocks), TagValue::table(counts, count_type, blocks)];
         head(tags, &tables, big)
     }
@@ -186,11 +264,10 @@ impl Grid {
         const VALUES: usize = 8192;
         let down = self.down() as u64;
         let across = self.across() as u64;
-        let blocks = self.planes() as u64 * down * across;
+        let blocks = self.blocks();
         for &(tag, place) in &head.tables {
             let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
-            let wide = big && (offsets || self.layout.block.height * self.row_bytes() > u32::MAX as usize);
-            let size = if wide { 8 } else { 4 };
+            let size = if self.wide_value(offsets, big) { 8 } else { 4 };
             let mut bytes = Vec::with_capacity(VALUES * size);
             for first in (0..blocks).step_by(VALUES) {
                 bytes.clear();
@@ -325,31 +402,10 @@ impl TiffSink {
         let block_bytes = stored_rows * grid.row_bytes();
         let buffer = &mut buffer[..columns.len() * block_bytes];
         for (column, block) in columns.clone().zip(buffer.chunks_exact_mut(block_bytes)) {
-            for (y, target) in block.chunks_exact_mut(grid.row_bytes()).enumerate() {
-                // Rows and columns past the raster's edge repeat the last ones: they compress well and no reader looks at them.
-                let y = (row * grid.layout.block.height + y).min(grid.size.height - 1);
-                self.fill_row(plane, column, y, tile, target);
-            }
+            grid.fill_block(plane, column, row, tile, block);
         }
         let offset = self.start + grid.block_start(plane, columns.start, row);
         self.file.write_at(offset, buffer)
-    }
-
-    /// Fills a block's row from row `y` of the raster, which the tile holds.
-    fn fill_row(&self, plane: usize, column: usize, y: usize, tile: &TileView<'_>, target: &mut [u8]) {
-        let (grid, window) = (&self.grid, tile.window());
-        let left = column * grid.layout.block.width;
-        let width = grid.layout.block.width.min(grid.size.width - left);
-        let size = grid.sample_bytes;
-        let from = (left - window.x as usize) * size;
-        let pixel = size * grid.samples();
-        for sample in 0..grid.samples() {
-            let row = &tile.row_bytes(plane + sample, y - window.y as usize)[from..][..width * size];
-            samples::scatter(row, sample, grid.samples(), size, &mut target[..width * pixel]);
-        }
-        for x in width..grid.layout.block.width {
-            target.copy_within((width - 1) * pixel..width * pixel, x * pixel);
-        }
     }
 
     /// Writes the rows of a tile that cover only a part of a block.

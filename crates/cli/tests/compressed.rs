@@ -1,0 +1,91 @@
+//! Compressed TIFF: what is written reads back, is the same for any number of threads, and stays in its budget.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use command::Folder;
+
+#[test]
+fn every_codec_reads_back() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 331x207 --bands 3 --quiet");
+    for kind in ["u8", "i16", "u32", "f32", "f64", "i64"] {
+        folder.well(&format!("cast a.tif k.tif --type {kind} --scale 0.37 --offset -20 --overwrite --quiet"));
+        for scheme in [
+            "--compress deflate",
+            "--compress deflate:12 --predictor none --strips 7",
+            "--compress zstd --interleave band",
+            "--compress zstd:3 --predictor horizontal --block 64x32 --bigtiff yes",
+            "--compress lzw --interleave band --strips 50",
+            "--compress lzw --predictor none",
+            "--compress packbits --block 128x16",
+        ] {
+            folder.well(&format!("copy k.tif c.tif {scheme} --overwrite --quiet"));
+            let compared = folder.well("compare k.tif c.tif");
+            assert!(
+                compared.starts_with("equal") && !compared.contains("differs"),
+                "{kind} {scheme}: {compared}"
+            );
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_show_in_the_file() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 1500x1100 --quiet");
+    for scheme in [
+        "--compress zstd",
+        "--compress deflate --interleave band --strips 16",
+        "--compress lzw --block 64x64",
+    ] {
+        let file = |threads: usize| {
+            folder.well(&format!(
+                "gaussian a.tif o.tif --sigma 2 --tile 256x128 --threads {threads} {scheme} --overwrite --quiet"
+            ));
+            std::fs::read(folder.file("o.tif")).unwrap()
+        };
+        let one = file(1);
+        assert!(one == file(2) && one == file(8), "{scheme}");
+    }
+    // From compressed to compressed, and much smaller.
+    folder.well("gaussian a.tif plain.tif --sigma 2 --quiet");
+    folder.well("gaussian o.tif twice.tif --sigma 2 --compress zstd --quiet");
+    folder.well("gaussian plain.tif plain2.tif --sigma 2 --quiet");
+    folder.well("compare twice.tif plain2.tif");
+    assert!(std::fs::metadata(folder.file("o.tif")).unwrap().len() < 1_500 * 1_100 * 2 * 3 / 4);
+}
+
+#[test]
+fn empty_blocks_stay_away_where_they_may() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 600x400 --quiet");
+    folder.well("cast a.tif zero.tif --type u8 --scale 0 --quiet");
+    let size = |options: &str| {
+        folder.well(&format!("copy zero.tif s.tif --overwrite --quiet {options}"));
+        folder.well("compare zero.tif s.tif");
+        std::fs::metadata(folder.file("s.tif")).unwrap().len()
+    };
+    assert!(size("--set SPARSE=yes") < 2000);
+    assert!(size("--set SPARSE=yes --compress zstd") < 2000);
+    assert!(size("") > 240_000);
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 60x40 --quiet");
+    for line in [
+        "copy a.tif o.tif --compress jpeg",
+        "copy a.tif o.tif --compress zstd:99",
+        "copy a.tif o.tif --compress zstd --predictor float",
+        "copy a.tif o.tif --predictor horizontal",
+        "copy a.tif o.npy --compress zstd",
+        "copy a.tif o.tif --compress deflate --block 100x100",
+        "copy a.tif o.tif --set SPARSE=perhaps",
+    ] {
+        assert_eq!(folder.run(line).code, 2, "{line}");
+    }
+    assert_eq!(folder.names(), ["a.tif"]);
+}

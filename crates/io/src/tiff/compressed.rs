@@ -1,0 +1,291 @@
+//! Writes compressed TIFF and BigTIFF: workers compress their blocks side by side, and take their places in the file in
+//! the order in which tiles were handed out, so that the file is the same for any number of workers.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use swathe_core::{
+    Destination, Error, Frame, RasterInfo, Result, ScratchSize, Sink, Size, TileView, with_sample,
+};
+
+use crate::output::{OutputFile, OutputPlace, WriteMethod};
+use crate::tiff::compress::{Encoders, Scheme};
+use crate::tiff::encode::Head;
+use crate::tiff::tag;
+use crate::tiff::write::{CLASSIC_BYTES, Grid};
+
+/// A compressed TIFF that is thought out.
+#[derive(Debug)]
+pub(crate) struct CompressedDestination {
+    place: OutputPlace,
+    info: RasterInfo,
+    grid: Grid,
+    scheme: Scheme,
+    sparse: bool,
+    big: bool,
+    head: Head,
+    file_bytes: u64,
+}
+
+impl CompressedDestination {
+    /// Thinks out a TIFF; blocks of nothing but nodata (or 0) are left out where `sparse` says so.
+    ///
+    /// # Errors
+    /// Limit, where a classic TIFF was asked for and may be too small, or no file is so large.
+    pub(crate) fn new(
+        place: OutputPlace,
+        info: &RasterInfo,
+        grid: Grid,
+        scheme: Scheme,
+        sparse: bool,
+    ) -> Result<Self> {
+        let too_large = || Error::limit(format!("a TIFF of {} is larger than 2^62 bytes", info.size));
+        let block = scheme.compression.most_bytes(grid.block_bytes()) as u64;
+        let blocks =
+            block.checked_mul(grid.blocks()).filter(|&bytes| bytes < 1 << 62).ok_or_else(too_large)?;
+        let laid_out = |big: bool| {
+            let head = grid.head(info, big, scheme.tags());
+            let bytes = head.end + blocks;
+            (head, bytes)
+        };
+        let mut big = grid.layout.big.unwrap_or(false);
+        let (mut head, mut file_bytes) = laid_out(big);
+        if file_bytes > CLASSIC_BYTES && !big {
+            if grid.layout.big == Some(false) {
+                return Err(Error::limit(format!(
+                    "a classic TIFF holds 4 GiB; this one may need {} MiB: use `--bigtiff auto`",
+                    file_bytes >> 20
+                )));
+            }
+            big = true;
+            (head, file_bytes) = laid_out(big);
+        }
+        Ok(CompressedDestination { place, info: info.clone(), grid, scheme, sparse, big, head, file_bytes })
+    }
+
+    /// Blocks that a tile of whole blocks has at most.
+    fn blocks_of(&self, tile: Size) -> usize {
+        let block = self.grid.layout.block;
+        tile.width.div_ceil(block.width) * tile.height.div_ceil(block.height) * self.grid.planes()
+    }
+}
+
+impl Destination for CompressedDestination {
+    fn name(&self) -> &str {
+        self.place.name()
+    }
+
+    fn block(&self) -> Size {
+        self.grid.layout.block
+    }
+
+    fn whole_blocks(&self) -> bool {
+        true
+    }
+
+    fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.place.free_bytes()
+    }
+
+    fn resident_bytes(&self, workers: usize) -> usize {
+        let encoder = self.scheme.compression.working_bytes().saturating_add(self.grid.row_bytes());
+        self.head.bytes.capacity().saturating_add(encoder.saturating_mul(workers))
+    }
+
+    fn scratch_bytes(&self, tile: Size) -> usize {
+        let blocks = self.blocks_of(tile);
+        let most = self.scheme.compression.most_bytes(self.grid.block_bytes());
+        ScratchSize::new()
+            .with::<u8>(self.grid.block_bytes())
+            .with::<u8>(blocks.saturating_mul(most))
+            .with::<u64>(blocks)
+            .with::<u8>(8 * blocks)
+            .bytes()
+    }
+
+    fn mapped_bytes(&self, _tile: Size) -> usize {
+        0
+    }
+
+    fn method(&self) -> String {
+        format!("pwrite, {}", tag::compression_name(self.scheme.number()))
+    }
+
+    fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
+        let CompressedDestination { place, info, grid, scheme, sparse, big, head, file_bytes } = *self;
+        let file = place.create(file_bytes, WriteMethod::Pwrite, grid.layout.dirty_limit_bytes)?;
+        file.write_at(0, &head.bytes)?;
+        let turn = Mutex::new(Turn { next: 0, end: head.end, cancelled: false });
+        let fill = sparse.then(|| fill_bytes(&info));
+        let encoders = Mutex::default();
+        Ok(Box::new(CompressedSink {
+            file,
+            grid,
+            scheme,
+            fill,
+            big,
+            head,
+            turn,
+            changed: Condvar::new(),
+            encoders,
+        }))
+    }
+}
+
+/// What readers put where a block is left out: nodata, or 0.
+fn fill_bytes(info: &RasterInfo) -> Vec<u8> {
+    with_sample!(info.sample_type, T => {
+        let nodata = info.nodata.and_then(<T as swathe_core::Sample>::from_scalar).unwrap_or_default();
+        nodata.to_ne_bytes().to_vec()
+    })
+}
+
+/// A compressed TIFF being written.
+#[derive(Debug)]
+struct CompressedSink {
+    file: OutputFile,
+    grid: Grid,
+    scheme: Scheme,
+    /// One sample of a block that is left out.
+    fill: Option<Vec<u8>>,
+    big: bool,
+    head: Head,
+    turn: Mutex<Turn>,
+    changed: Condvar,
+    /// As many as ever encoded at once.
+    encoders: Mutex<Vec<Encoders>>,
+}
+
+/// Whose turn it is to take a place, and where the file ends.
+#[derive(Debug)]
+struct Turn {
+    next: u64,
+    end: u64,
+    cancelled: bool,
+}
+
+impl CompressedSink {
+    fn lock(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the next `bytes` bytes of the file when it is the tile's turn.
+    fn take_place(&self, sequence: u64, bytes: u64) -> Result<u64> {
+        let mut turn = self.lock();
+        while turn.next != sequence && !turn.cancelled {
+            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        if turn.cancelled {
+            return Err(Error::interrupted("the run stops"));
+        }
+        let place = turn.end;
+        turn.end += bytes;
+        turn.next += 1;
+        drop(turn);
+        self.changed.notify_all();
+        Ok(place)
+    }
+
+    /// Encodes every block of a tile, one behind the other; `lengths` becomes theirs. Returns the sum.
+    fn encode(
+        &self,
+        tile: &TileView<'_>,
+        block: &mut [u8],
+        out: &mut [u8],
+        lengths: &mut [u64],
+    ) -> Result<usize> {
+        let pooled = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut encoders = pooled.unwrap_or_default();
+        let (mut used, mut number) = (0, 0);
+        for (plane, row, columns) in self.grid.block_rows_of(tile.window()) {
+            for column in columns {
+                let stored = self.grid.block_rows(row) * self.grid.row_bytes();
+                let block = &mut block[..stored];
+                self.grid.fill_block(plane, column, row, tile, block);
+                let left_out = self
+                    .fill
+                    .as_ref()
+                    .is_some_and(|fill| block.chunks_exact(fill.len()).all(|sample| sample == fill));
+                let length = if left_out {
+                    0
+                } else {
+                    self.scheme.encode(&mut encoders, block, self.grid.row_bytes(), &mut out[used..])?
+                };
+                lengths[number] = length as u64;
+                used += length;
+                number += 1;
+            }
+        }
+        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoders);
+        Ok(used)
+    }
+
+    /// Writes the places and lengths of a tile's blocks to the tables.
+    fn write_tables(
+        &self,
+        tile: &TileView<'_>,
+        place: u64,
+        lengths: &[u64],
+        buffer: &mut [u8],
+    ) -> Result<()> {
+        let (mut at, mut number) = (place, 0);
+        for (plane, row, columns) in self.grid.block_rows_of(tile.window()) {
+            let first = self.grid.number(plane, columns.start, row);
+            let lengths = &lengths[number..number + columns.len()];
+            for &(id, table) in &self.head.tables {
+                let offsets = matches!(id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
+                let size = if self.grid.wide_value(offsets, self.big) { 8 } else { 4 };
+                let bytes = &mut buffer[..lengths.len() * size];
+                let mut offset = at;
+                for (entry, &length) in bytes.chunks_exact_mut(size).zip(lengths) {
+                    let value = match (offsets, length) {
+                        (true, 0) => 0,
+                        (true, _) => offset,
+                        (false, _) => length,
+                    };
+                    entry.copy_from_slice(&value.to_le_bytes()[..size]);
+                    offset += length;
+                }
+                self.file.write_at(table + first * size as u64, bytes)?;
+            }
+            at += lengths.iter().sum::<u64>();
+            number += lengths.len();
+        }
+        Ok(())
+    }
+}
+
+impl Sink for CompressedSink {
+    fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+        let blocks: usize = self.grid.block_rows_of(tile.window()).map(|(.., columns)| columns.len()).sum();
+        let block = scratch.take::<u8>(self.grid.block_bytes());
+        let most = self.scheme.compression.most_bytes(self.grid.block_bytes());
+        let out = scratch.take::<u8>(blocks * most);
+        let lengths = scratch.take::<u64>(blocks);
+        let used = self.encode(tile, block, out, lengths)?;
+        let place = self.take_place(sequence, used as u64)?;
+        if used > 0 {
+            self.file.write_at(place, &out[..used])?;
+        }
+        self.write_tables(tile, place, lengths, scratch.take::<u8>(8 * blocks))
+    }
+
+    fn cancel(&self) {
+        self.lock().cancelled = true;
+        self.changed.notify_all();
+    }
+
+    fn stored_bytes_written(&self) -> u64 {
+        self.file.bytes_written()
+    }
+
+    fn finish(self: Box<Self>, flush: bool) -> Result<u64> {
+        let end = self.lock().end;
+        let CompressedSink { file, .. } = *self;
+        file.publish(end, flush)?;
+        Ok(end)
+    }
+}
