@@ -330,6 +330,21 @@ impl TileMut<'_> {
         self.mask.as_deref_mut().map(|mask| &mut mask[y * self.mask_stride..][..width])
     }
 
+    /// The bytes of row `y` of `band`, to read, and the mask's row `y`, to write.
+    ///
+    /// # Panics
+    /// If the tile has no such band or row.
+    pub fn row_and_mask(&mut self, band: usize, y: usize) -> (&[u8], Option<&mut [u8]>) {
+        assert!(
+            band < self.kind.bands && y < self.window.height,
+            "row {y} of band {band} is outside the tile"
+        );
+        let width = self.window.width;
+        let start = band * self.band_stride + y * self.row_stride;
+        let row = &self.data[start..][..width * self.kind.sample_type.size()];
+        (row, self.mask.as_deref_mut().map(|mask| &mut mask[y * self.mask_stride..][..width]))
+    }
+
     /// The same tile, borrowed for less time.
     pub fn reborrow(&mut self) -> TileMut<'_> {
         TileMut {

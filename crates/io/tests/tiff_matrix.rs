@@ -59,3 +59,42 @@ fn what_gdal_writes_is_read_byte_for_byte() {
     assert!(faults.is_empty(), "{} of {count} readings:\n{}", faults.len(), faults.join("\n"));
     assert!(count > 300, "only {count} readings");
 }
+
+/// Reads pixel and validity of a small RGBA file that is written by hand.
+#[test]
+fn alpha_says_what_holds_data() {
+    let place = tempfile::tempdir().unwrap();
+    // Two pixels: the first opaque, the second transparent.
+    let entries: [(u16, u16, u32, u32); 10] = [
+        (256, 3, 1, 2),
+        (257, 3, 1, 1),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 134),
+        (277, 3, 1, 4),
+        (278, 3, 1, 1),
+        (279, 4, 1, 8),
+        (338, 3, 1, 2),
+    ];
+    let mut bytes = b"II\x2a\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, field_type, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(field_type.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    assert_eq!(bytes.len(), 134);
+    bytes.extend([10, 20, 30, 255, 40, 50, 60, 0]);
+    let path = scratch_file(place.path(), &bytes);
+    let source = open(&path, &OpenOptions::default()).unwrap();
+    assert!(source.info().mask);
+    let mut tile = swathe_core::TileBuffer::new(source.info().window(), source.info().kind());
+    let mut scratch = swathe_core::Scratch::with_capacity(source.scratch_bytes(source.info().size));
+    source.read(&mut tile.view_mut(), &mut scratch.frame()).unwrap();
+    let view = tile.view();
+    assert_eq!(view.row::<u8>(0, 0), [10, 40]);
+    assert_eq!(view.row::<u8>(3, 0), [255, 0]);
+    assert_eq!(view.mask_row(0).unwrap(), [255, 0]);
+}

@@ -1,7 +1,7 @@
 //! A TIFF as a source of pixels: one of its pages, with its mask where it has one.
 
 use swathe_core::{
-    Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut, Window,
+    Colour, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut, Window,
 };
 
 use crate::access::{AccessMethod, InputFile};
@@ -19,6 +19,8 @@ pub(crate) struct TiffSource {
     file: InputFile,
     image: Image,
     mask: Option<Image>,
+    /// The band that says how opaque a pixel is, where it stands in for a mask.
+    alpha: Option<usize>,
     info: RasterInfo,
     big: bool,
     pages: Pages,
@@ -46,10 +48,13 @@ impl TiffSource {
             }
             None => None,
         };
-        info.mask = mask.is_some();
+        let opacity = |colour: &Colour| matches!(colour, Colour::Alpha | Colour::AssociatedAlpha);
+        let alpha = info.metadata.colours.iter().position(opacity).filter(|_| mask.is_none());
+        info.mask = mask.is_some() || alpha.is_some();
         Ok(TiffSource {
             image: Image::new(layout, structure.order),
             mask,
+            alpha,
             info,
             big: structure.big,
             pages,
@@ -71,6 +76,14 @@ impl TiffSource {
             }
         }
         Ok(())
+    }
+}
+
+/// No data where a pixel is fully transparent, which it is where every byte of its opacity is 0.
+fn mask_from_alpha((alpha, mask): (&[u8], Option<&mut [u8]>), size: usize) {
+    let Some(mask) = mask else { return };
+    for (flag, sample) in mask.iter_mut().zip(alpha.chunks_exact(size)) {
+        *flag = if sample.iter().all(|&byte| byte == 0) { 0 } else { u8::MAX };
     }
 }
 
@@ -107,17 +120,20 @@ impl Source for TiffSource {
 
     fn read(&self, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()> {
         self.image.read(&self.file, self.info.nodata, output, &mut scratch.inner())?;
-        match &self.mask {
-            Some(mask) => self.read_mask(mask, output, &mut scratch.inner()),
-            None => {
-                for y in 0..output.window().height {
+        if let Some(mask) = &self.mask {
+            return self.read_mask(mask, output, &mut scratch.inner());
+        }
+        for y in 0..output.window().height {
+            match self.alpha {
+                Some(band) => mask_from_alpha(output.row_and_mask(band, y), self.info.sample_type.size()),
+                None => {
                     if let Some(row) = output.mask_row_mut(y) {
                         row.fill(u8::MAX);
                     }
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
     fn check_unchanged(&self) -> Result<()> {

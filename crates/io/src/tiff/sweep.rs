@@ -20,7 +20,9 @@ impl Sweep {
         // A row of tiles leaves to the next what its halo reaches over, all along the raster; and the tiles under way
         // hold what they need.
         let halo = self.need.height.saturating_sub(self.tile.height);
-        let shared = touched(halo.max(1), layout.block.height, layout.down());
+        let whole = self.tile.height.is_multiple_of(layout.block.height);
+        let shared =
+            if halo == 0 && whole { 0 } else { touched(halo.max(1), layout.block.height, layout.down()) };
         let lasting = shared.saturating_mul(layout.across());
         // One tile more, since workers do not keep step; around the end of a row of tiles they are in two of them.
         let abreast = layout.across().saturating_mul(workers.min(2));
