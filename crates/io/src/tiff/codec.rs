@@ -62,7 +62,7 @@ pub(crate) struct BlockShape {
 pub(crate) struct Decoders {
     deflate: Option<libdeflater::Decompressor>,
     zstd: Option<zstd::bulk::Decompressor<'static>>,
-    lzw: Option<weezl::decode::Decoder>,
+    lzw: lzw::Table,
     /// Room for one row, for predictors.
     pub(crate) row: Vec<u8>,
     /// Room for a stream that lies in another, or for a strip that was filled up.
