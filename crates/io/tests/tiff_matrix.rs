@@ -98,3 +98,30 @@ fn alpha_says_what_holds_data() {
     assert_eq!(view.row::<u8>(3, 0), [255, 0]);
     assert_eq!(view.mask_row(0).unwrap(), [255, 0]);
 }
+
+/// Whatever its codec and layout, a file that lacks its last bytes is refused when it is opened.
+#[test]
+fn a_file_cut_short_at_any_byte_is_refused_at_open() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/tiff");
+    let table = std::fs::read_to_string(folder.join("matrix.tsv")).unwrap();
+    let matrix = std::fs::read(folder.join("matrix.bin")).unwrap();
+    // Memory rather than a disk: thousands of files are written.
+    let memory = PathBuf::from("/dev/shm");
+    let place = tempfile::tempdir_in(if memory.is_dir() { memory } else { std::env::temp_dir() }).unwrap();
+    let mut accepted = Vec::new();
+    for (number, line) in table.lines().filter(|line| !line.starts_with('#')).enumerate() {
+        let fields = line.split('\t').collect::<Vec<_>>();
+        let (at, length): (usize, usize) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
+        let whole = &matrix[at..at + length];
+        // Every byte of some files, and the ends of all.
+        let lengths = if number % 30 == 0 { 8..length } else { length.saturating_sub(3)..length };
+        for length in lengths {
+            let path = scratch_file(place.path(), &whole[..length]);
+            match open(&path, &OpenOptions::default()) {
+                Ok(_) => accepted.push(format!("{} cut to {length} of {}", fields[0], whole.len())),
+                Err(error) => assert_eq!(error.kind(), swathe_core::ErrorKind::Damaged, "{error}"),
+            }
+        }
+    }
+    assert!(accepted.is_empty(), "{} openings:\n{}", accepted.len(), accepted.join("\n"));
+}
