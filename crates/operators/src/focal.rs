@@ -7,3 +7,5 @@ mod integer_sums;
 mod matrix;
 pub mod mean;
 mod real_sums;
+pub mod variance;
+pub(crate) mod window_statistics;

@@ -24,9 +24,12 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &point::cast::SPEC,
     &focal::convolve::SPEC,
     &point::copy::SPEC,
+    &focal::variance::VARIATION,
     &focal::gaussian::SPEC,
     &focal::mean::SPEC,
     &reduce::lanes::SPEC,
+    &focal::variance::DEVIATION,
+    &focal::variance::VARIANCE,
 ];
 
 /// The operator of that name.
