@@ -13,6 +13,7 @@ pub mod reduce;
 mod rows;
 pub mod scan;
 mod simd;
+pub mod speckle;
 #[cfg(test)]
 mod trial;
 
@@ -25,7 +26,9 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &focal::convolve::SPEC,
     &point::copy::SPEC,
     &focal::variance::VARIATION,
+    &speckle::enhanced_lee::SPEC,
     &focal::gaussian::SPEC,
+    &speckle::lee::SPEC,
     &focal::mean::SPEC,
     &reduce::lanes::SPEC,
     &focal::variance::DEVIATION,
