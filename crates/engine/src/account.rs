@@ -213,15 +213,12 @@ pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
     pixels
 }
 
-/// The margins of all stages added up: what one pixel of the output sees of the first input.
+/// The margins of all stages added up.
 pub(crate) fn chain_halo(chain: &Chain) -> Halo {
-    let probe = Window::new(0, 0, 1, 1);
-    let need = chain.stages.iter().rev().fold(probe, |window, stage| stage.operator.need(0, window));
-    let past = |length: i64| usize::try_from(length).unwrap_or(0);
-    Halo {
-        left: past(-need.x),
-        top: past(-need.y),
-        right: past(need.x_end() - 1),
-        bottom: past(need.y_end() - 1),
-    }
+    chain.stages.iter().map(|stage| stage.operator.halo()).fold(Halo::default(), |sum, halo| Halo {
+        left: sum.left + halo.left,
+        top: sum.top + halo.top,
+        right: sum.right + halo.right,
+        bottom: sum.bottom + halo.bottom,
+    })
 }

@@ -8,6 +8,7 @@
 use swathe_core::OperatorSpec;
 
 pub mod focal;
+pub mod geometry;
 pub mod point;
 pub mod reduce;
 mod rows;
@@ -27,11 +28,14 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &point::copy::SPEC,
     &focal::variance::VARIATION,
     &speckle::enhanced_lee::SPEC,
+    &geometry::reorient::FLIP,
     &focal::gaussian::SPEC,
     &speckle::lee::SPEC,
     &focal::mean::SPEC,
     &reduce::lanes::SPEC,
+    &geometry::reorient::ROTATE90,
     &focal::variance::DEVIATION,
+    &geometry::reorient::TRANSPOSE,
     &focal::variance::VARIANCE,
 ];
 

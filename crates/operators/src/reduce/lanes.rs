@@ -192,6 +192,7 @@ fn output(input: &RasterInfo, make: Make, along: Along) -> RasterInfo {
         }
     }
     output.metadata.palette.clear();
+    output.metadata.forget_statistics();
     output
 }
 

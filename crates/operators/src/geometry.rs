@@ -1,0 +1,3 @@
+//! Pixels to other places.
+
+pub mod reorient;
