@@ -49,6 +49,17 @@ fn threads_do_not_show_in_the_file() {
         let one = file(1);
         assert!(one == file(2) && one == file(8), "{scheme}");
     }
+    // Nor do tiles and budgets.
+    for scheme in ["--compress zstd:1", "--compress lzw --interleave band --block 64x64"] {
+        let file = |cut: &str| {
+            folder.well(&format!("gaussian a.tif t.tif --sigma 2 {cut} {scheme} --overwrite --quiet"));
+            std::fs::read(folder.file("t.tif")).unwrap()
+        };
+        let one = file("--threads 1");
+        for cut in ["--tile 256x512 --threads 3", "--tile 1500x300", "--tile 700x64", "--threads 7"] {
+            assert!(one == file(cut), "{scheme} {cut}");
+        }
+    }
     // From compressed to compressed, and much smaller.
     folder.well("gaussian a.tif plain.tif --sigma 2 --quiet");
     folder.well("gaussian o.tif twice.tif --sigma 2 --compress zstd --quiet");

@@ -22,6 +22,12 @@ pub trait Destination: Send {
         false
     }
 
+    /// Whether tiles must not leave a row of blocks before it is full: they are one block high, or as wide as the
+    /// raster. Sinks that append ask for it, so that the order of blocks in the file does not follow from the tiles.
+    fn rows_of_blocks(&self) -> bool {
+        false
+    }
+
     /// What is written, where that is not what it is handed.
     fn output(&self) -> Option<&RasterInfo> {
         None

@@ -135,9 +135,19 @@ fn whole_blocks(graph: &Graph, tile: Size) -> Size {
     let (block, raster) = (graph.destination.block(), graph.output().size);
     let width = if graph.destination.full_width() { raster.width } else { tile.width };
     if graph.destination.whole_blocks() {
-        Size::new(width.next_multiple_of(block.width), tile.height.next_multiple_of(block.height))
+        let tile = Size::new(width.next_multiple_of(block.width), tile.height.next_multiple_of(block.height));
+        in_rows_of_blocks(graph, tile)
     } else {
         Size::new(width, tile.height)
+    }
+}
+
+/// Cuts a tile of whole blocks to one row of them where the output wants rows filled one after the other.
+fn in_rows_of_blocks(graph: &Graph, tile: Size) -> Size {
+    if graph.destination.rows_of_blocks() && tile.width < graph.output().size.width {
+        Size::new(tile.width, graph.destination.block().height)
+    } else {
+        tile
     }
 }
 
@@ -161,6 +171,7 @@ fn candidates(graph: &Graph) -> Vec<Size> {
     widths
         .iter()
         .flat_map(|&width| steps(unit.height, raster.height).map(move |height| Size::new(width, height)))
+        .map(|tile| in_rows_of_blocks(graph, tile))
         .collect()
 }
 

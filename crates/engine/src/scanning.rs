@@ -42,6 +42,10 @@ impl Destination for Scanned {
         true
     }
 
+    fn rows_of_blocks(&self) -> bool {
+        self.destination.rows_of_blocks()
+    }
+
     fn output(&self) -> Option<&RasterInfo> {
         Some(self.scan.output())
     }

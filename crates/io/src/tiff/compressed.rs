@@ -1,5 +1,6 @@
 //! Writes compressed TIFF and BigTIFF: workers compress their blocks side by side, and take their places in the file in
-//! the order in which tiles were handed out, so that the file is the same for any number of workers.
+//! the order in which tiles were handed out. Blocks follow each other row by row, then from west to east, then band by
+//! band; tiles fill one row of blocks before the next, so that the file is the same for any tiles, workers and budget.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -82,6 +83,10 @@ impl Destination for CompressedDestination {
         true
     }
 
+    fn rows_of_blocks(&self) -> bool {
+        true
+    }
+
     fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
@@ -102,7 +107,7 @@ impl Destination for CompressedDestination {
             .with::<u8>(self.grid.block_bytes())
             .with::<u8>(blocks.saturating_mul(most))
             .with::<u64>(blocks)
-            .with::<u8>(8 * blocks)
+            .with::<u8>(8 * self.grid.blocks_of_row(tile))
             .bytes()
     }
 
@@ -199,25 +204,22 @@ impl CompressedSink {
     ) -> Result<usize> {
         let pooled = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut encoders = pooled.unwrap_or_default();
-        let (mut used, mut number) = (0, 0);
-        for (plane, row, columns) in self.grid.block_rows_of(tile.window()) {
-            for column in columns {
-                let stored = self.grid.block_rows(row) * self.grid.row_bytes();
-                let block = &mut block[..stored];
-                self.grid.fill_block(plane, column, row, tile, block);
-                let left_out = self
-                    .fill
-                    .as_ref()
-                    .is_some_and(|fill| block.chunks_exact(fill.len()).all(|sample| sample == fill));
-                let length = if left_out {
-                    0
-                } else {
-                    self.scheme.encode(&mut encoders, block, self.grid.row_bytes(), &mut out[used..])?
-                };
-                lengths[number] = length as u64;
-                used += length;
-                number += 1;
-            }
+        let mut used = 0;
+        for ((plane, column, row), stored_length) in self.grid.blocks_of(tile.window()).zip(lengths) {
+            let stored = self.grid.block_rows(row) * self.grid.row_bytes();
+            let block = &mut block[..stored];
+            self.grid.fill_block(plane, column, row, tile, block);
+            let left_out = self
+                .fill
+                .as_ref()
+                .is_some_and(|fill| block.chunks_exact(fill.len()).all(|sample| sample == fill));
+            let length = if left_out {
+                0
+            } else {
+                self.scheme.encode(&mut encoders, block, self.grid.row_bytes(), &mut out[used..])?
+            };
+            *stored_length = length as u64;
+            used += length;
         }
         self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoders);
         Ok(used)
@@ -231,28 +233,34 @@ impl CompressedSink {
         lengths: &[u64],
         buffer: &mut [u8],
     ) -> Result<()> {
-        let (mut at, mut number) = (place, 0);
-        for (plane, row, columns) in self.grid.block_rows_of(tile.window()) {
+        let planes = self.grid.planes();
+        let mut row_starts = place;
+        let mut left = lengths;
+        let rows = self.grid.block_rows_of(tile.window());
+        for (plane, row, columns) in rows {
             let first = self.grid.number(plane, columns.start, row);
-            let lengths = &lengths[number..number + columns.len()];
+            let (lengths, below) = left.split_at(columns.len() * planes);
             for &(id, table) in &self.head.tables {
                 let offsets = matches!(id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
                 let size = if self.grid.wide_value(offsets, self.big) { 8 } else { 4 };
-                let bytes = &mut buffer[..lengths.len() * size];
-                let mut offset = at;
-                for (entry, &length) in bytes.chunks_exact_mut(size).zip(lengths) {
-                    let value = match (offsets, length) {
+                let bytes = &mut buffer[..columns.len() * size];
+                let mut column_starts = row_starts;
+                // The blocks of all bands of one column follow each other.
+                for (entry, column) in bytes.chunks_exact_mut(size).zip(lengths.chunks_exact(planes)) {
+                    let value = match (offsets, column[plane]) {
                         (true, 0) => 0,
-                        (true, _) => offset,
-                        (false, _) => length,
+                        (true, _) => column_starts + column[..plane].iter().sum::<u64>(),
+                        (false, length) => length,
                     };
                     entry.copy_from_slice(&value.to_le_bytes()[..size]);
-                    offset += length;
+                    column_starts += column.iter().sum::<u64>();
                 }
                 self.file.write_at(table + first * size as u64, bytes)?;
             }
-            at += lengths.iter().sum::<u64>();
-            number += lengths.len();
+            if plane + 1 == planes {
+                row_starts += lengths.iter().sum::<u64>();
+                left = below;
+            }
         }
         Ok(())
     }
@@ -260,7 +268,7 @@ impl CompressedSink {
 
 impl Sink for CompressedSink {
     fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
-        let blocks: usize = self.grid.block_rows_of(tile.window()).map(|(.., columns)| columns.len()).sum();
+        let blocks = self.grid.blocks_of(tile.window()).count();
         let block = scratch.take::<u8>(self.grid.block_bytes());
         let most = self.scheme.compression.most_bytes(self.grid.block_bytes());
         let out = scratch.take::<u8>(blocks * most);
@@ -270,7 +278,12 @@ impl Sink for CompressedSink {
         if used > 0 {
             self.file.write_at(place, &out[..used])?;
         }
-        self.write_tables(tile, place, lengths, scratch.take::<u8>(8 * blocks))
+        self.write_tables(
+            tile,
+            place,
+            lengths,
+            scratch.take::<u8>(8 * self.grid.blocks_of_row(tile.window().size())),
+        )
     }
 
     fn cancel(&self) {
