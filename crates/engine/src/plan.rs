@@ -117,7 +117,8 @@ fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64
             least = Some(least.map_or(total, |least| least.min(total)));
         }
     }
-    let least = least.unwrap_or(u64::MAX);
+    // What the program holds by itself differs by some pages from one start to the next.
+    let least = least.unwrap_or(u64::MAX).saturating_add(512 << 10);
     let more = if options.tile.is_some() { " (or a smaller `--tile`)" } else { "" };
     Err(Error::limit(format!(
         "the budget of {} cannot hold this plan; the least that would do is `--memory {}MiB`{more}",
