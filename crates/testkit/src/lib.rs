@@ -1,7 +1,7 @@
 //! Swathe's promises as functions over the list of operators, the plain whole-image executor, random rasters.
 //!
 //! [`plain`] computes a chain the slow and obvious way, [`engine`] the way that Swathe does; [`laws`] say that nobody
-//! can tell them apart. [`Raster`] and its [`MemorySource`] and [`MemoryDestination`] stand in for files; [`reference`]
+//! can tell them apart. [`Raster`] and its [`MemorySource`] and [`MemoryDestination`] stand in for files; [`mod@reference`]
 //! holds what scipy computed.
 
 pub mod chain;

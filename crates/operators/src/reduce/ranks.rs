@@ -172,7 +172,7 @@ float_keys!(f32, u32; f64, u64);
 /// Bits that one sweep settles.
 const DIGIT_BITS: u32 = 16;
 
-/// The search for the ranks of every band, between sweeps. It is done when [`RankSearch::next`] gives none.
+/// The search for the ranks of every band, between sweeps. [`RankSearch::is_done`] tells its end.
 #[derive(Clone, Debug)]
 pub struct RankSearch {
     info: RasterInfo,
