@@ -101,3 +101,42 @@ fn files_cut_short_are_refused() {
     assert_eq!(folder.run("stats a.img:size=3x,type=u8").code, 2);
     assert_eq!(folder.run("stats a.img:size=4000x3000,type=u8").code, 4);
 }
+
+#[test]
+fn a_pair_is_never_replaced_by_half() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 40x30 --bands 2 --quiet");
+    folder.well("copy a.tif q.bil --quiet");
+    let read = |name: &str| std::fs::read(folder.file(name)).unwrap();
+    let (samples, header) = (read("q.bil"), read("q.hdr"));
+    // The output's header would be the input's, and the input's samples would be read by it from then on.
+    for line in [
+        "copy q.bil q.img --overwrite",
+        "copy q.hdr q.img --overwrite",
+        "copy q.hdr q.bil --overwrite --format raw",
+    ] {
+        let ended = folder.run(line);
+        assert_eq!(ended.code, 2, "{line}: {}", ended.stderr);
+        assert!(ended.stderr.contains("is the input"), "{line}: {}", ended.stderr);
+    }
+    assert_eq!((read("q.bil"), read("q.hdr")), (samples, header));
+    assert_eq!(folder.run("copy a.tif o.hdr --format envi").code, 2, "samples and header of one name");
+    assert_eq!(folder.names(), ["a.tif", "q.bil", "q.hdr"]);
+}
+
+#[test]
+fn headers_that_say_nonsense_are_damaged() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 40x30 --quiet");
+    folder.well("copy a.tif a.img --quiet");
+    let good = std::fs::read_to_string(folder.file("a.hdr")).unwrap();
+    for (key, value) in
+        [("header offset", "x"), ("header offset", "-1"), ("byte order", "7"), ("byte order", "")]
+    {
+        let lines = good.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
+        std::fs::write(folder.file("a.hdr"), format!("{lines}\n{key} = {value}\n")).unwrap();
+        let ended = folder.run("stats a.img");
+        assert_eq!(ended.code, 4, "{key} = {value}: {}", ended.stderr);
+        assert!(ended.stderr.contains(&key.replace("header offset", "`header offset`")), "{}", ended.stderr);
+    }
+}

@@ -77,8 +77,17 @@ pub(crate) fn open(data: &str, header: &Path, access: Option<AccessMethod>) -> R
     let interleave = header.get("interleave").map_or(Some(Interleave::Band), parse_interleave);
     let interleave = interleave
         .ok_or_else(|| Error::damaged(format!("`{name}`: the interleave is none of bsq, bil, bip")))?;
-    let order = if header.get("byte order") == Some("1") { ByteOrder::Big } else { ByteOrder::Little };
-    let offset = number("header offset").unwrap_or(0) as u64;
+    let order = match header.get("byte order") {
+        None | Some("0") => ByteOrder::Little,
+        Some("1") => ByteOrder::Big,
+        Some(other) => {
+            return Err(Error::damaged(format!("`{name}`: the byte order is `{other}`, and not 0 or 1")));
+        }
+    };
+    let offset = match header.get("header offset") {
+        None => 0,
+        Some(_) => number("header offset").ok_or_else(|| wrong("header offset"))? as u64,
+    };
     if header.get("file compression").is_some_and(|value| value != "0") {
         return Err(Error::unsupported(format!("`{name}`: compressed ENVI files are not supported")));
     }
@@ -226,6 +235,13 @@ pub(crate) fn plan(
         offset: 0,
     };
     let header = Path::new(place.name()).with_extension("hdr");
+    if header == Path::new(place.name()) {
+        return Err(Error::usage(format!(
+            "`{}` would be the name of the samples and of their header; name the samples, as in `{}`",
+            place.name(),
+            header.with_extension("img").display()
+        )));
+    }
     let companion = Companion {
         place: OutputPlace::new(&header.to_string_lossy(), options.overwrite, &options.inputs)?,
         text: header_text(info, &strides, code),

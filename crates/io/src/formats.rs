@@ -188,6 +188,7 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     if format != Format::Tiff && !plain {
         return Err(Error::usage(format!("`{path}`: only TIFF files are compressed or sparse")));
     }
+    let options = &OutputOptions { inputs: with_partners(&options.inputs), ..options.clone() };
     let place = OutputPlace::new(path, options.overwrite, &options.inputs)?;
     match format {
         Format::Tiff => plan_tiff(place, info, options),
@@ -195,6 +196,15 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
         Format::Envi => Ok(Box::new(envi::plan(place, info, options)?)),
         Format::Raw => Ok(Box::new(raw::plan(place, info, options))),
     }
+}
+
+/// The inputs, and of each ENVI pair the file that was not named: neither may be replaced by an output.
+fn with_partners(inputs: &[PathBuf]) -> Vec<PathBuf> {
+    let partner = |input: &PathBuf| match envi::is_header(input) {
+        true => envi::data_of(input),
+        false => envi::header_of(input),
+    };
+    inputs.iter().cloned().chain(inputs.iter().filter_map(partner)).collect()
 }
 
 fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> Result<Box<dyn Destination>> {
