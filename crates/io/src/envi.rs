@@ -13,7 +13,7 @@ use crate::access::{AccessMethod, InputFile};
 use crate::formats::OutputOptions;
 use crate::output::OutputPlace;
 use crate::raw::parse_interleave;
-use crate::strided::{Companion, Interleave, StridedDestination, StridedSource, Strides};
+use crate::strided::{Companion, Interleave, StridedDestination, StridedSource, Strides, masked_sample};
 use crate::tiff::directory::ByteOrder;
 
 /// A header is read whole; none is longer.
@@ -214,7 +214,7 @@ impl Header {
 /// Thinks out an ENVI pair.
 ///
 /// # Errors
-/// Unsupported, for signed bytes, which the format does not know; Usage, where the header's name is in the way.
+/// Unsupported, for signed bytes, which the format does not know, and as [`masked_sample`]; Usage, where the header's name is in the way.
 pub(crate) fn plan(
     place: OutputPlace,
     info: &RasterInfo,
@@ -226,6 +226,7 @@ pub(crate) fn plan(
             info.sample_type.name()
         ))
     })?;
+    let masked = masked_sample(place.name(), info)?;
     let strides = Strides {
         size: info.size,
         bands: info.bands,
@@ -252,6 +253,7 @@ pub(crate) fn plan(
         strides,
         head: Vec::new(),
         companion: Some(companion),
+        masked,
         method,
         dirty_limit_bytes,
     })

@@ -192,9 +192,9 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     let place = OutputPlace::new(path, options.overwrite, &options.inputs)?;
     match format {
         Format::Tiff => plan_tiff(place, info, options),
-        Format::Npy => Ok(Box::new(npy::plan(place, info, options))),
+        Format::Npy => Ok(Box::new(npy::plan(place, info, options)?)),
         Format::Envi => Ok(Box::new(envi::plan(place, info, options)?)),
-        Format::Raw => Ok(Box::new(raw::plan(place, info, options))),
+        Format::Raw => Ok(Box::new(raw::plan(place, info, options)?)),
     }
 }
 

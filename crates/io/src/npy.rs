@@ -7,7 +7,7 @@ use swathe_core::{Error, RasterInfo, Result, SampleType, Size, Source};
 use crate::access::InputFile;
 use crate::formats::OutputOptions;
 use crate::output::OutputPlace;
-use crate::strided::{Interleave, StridedDestination, StridedSource, Strides};
+use crate::strided::{Interleave, StridedDestination, StridedSource, Strides, masked_sample};
 use crate::tiff::directory::ByteOrder;
 
 /// What an NPY file begins with.
@@ -135,7 +135,14 @@ fn descr(sample_type: SampleType) -> String {
 }
 
 /// Thinks out an NPY file: (rows, columns) for one band, else (bands, rows, columns).
-pub(crate) fn plan(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> StridedDestination {
+///
+/// # Errors
+/// As [`masked_sample`].
+pub(crate) fn plan(
+    place: OutputPlace,
+    info: &RasterInfo,
+    options: &OutputOptions,
+) -> Result<StridedDestination> {
     let Size { width, height } = info.size;
     let shape = if info.bands == 1 {
         format!("({height}, {width})")
@@ -159,7 +166,8 @@ pub(crate) fn plan(place: OutputPlace, info: &RasterInfo, options: &OutputOption
         offset: head.len() as u64,
     };
     let (method, dirty_limit_bytes) = (options.method, options.dirty_limit_bytes);
-    StridedDestination { place, strides, head, companion: None, method, dirty_limit_bytes }
+    let masked = masked_sample(place.name(), info)?;
+    Ok(StridedDestination { place, strides, head, companion: None, masked, method, dirty_limit_bytes })
 }
 
 #[cfg(test)]

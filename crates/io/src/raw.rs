@@ -6,7 +6,7 @@ use swathe_core::{Error, RasterInfo, Result, SampleType, Size, Source};
 use crate::access::InputFile;
 use crate::formats::OutputOptions;
 use crate::output::OutputPlace;
-use crate::strided::{Interleave, StridedDestination, StridedSource, Strides};
+use crate::strided::{Interleave, StridedDestination, StridedSource, Strides, masked_sample};
 use crate::tiff::directory::ByteOrder;
 
 /// What is told of a raw file.
@@ -87,7 +87,14 @@ pub(crate) fn open(file: InputFile, shape: Shape) -> Result<Box<dyn Source>> {
 }
 
 /// Thinks out a raw file in this machine's byte order.
-pub(crate) fn plan(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> StridedDestination {
+///
+/// # Errors
+/// As [`masked_sample`].
+pub(crate) fn plan(
+    place: OutputPlace,
+    info: &RasterInfo,
+    options: &OutputOptions,
+) -> Result<StridedDestination> {
     let strides = Strides {
         size: info.size,
         bands: info.bands,
@@ -97,7 +104,16 @@ pub(crate) fn plan(place: OutputPlace, info: &RasterInfo, options: &OutputOption
         offset: 0,
     };
     let (method, dirty_limit_bytes) = (options.method, options.dirty_limit_bytes);
-    StridedDestination { place, strides, head: Vec::new(), companion: None, method, dirty_limit_bytes }
+    let masked = masked_sample(place.name(), info)?;
+    Ok(StridedDestination {
+        place,
+        strides,
+        head: Vec::new(),
+        companion: None,
+        masked,
+        method,
+        dirty_limit_bytes,
+    })
 }
 
 #[cfg(test)]

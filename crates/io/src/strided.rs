@@ -1,14 +1,15 @@
 //! Rasters whose samples lie at regular distances in one file: what NPY, ENVI and raw files have in common.
 
 use swathe_core::{
-    Destination, Error, Frame, RasterInfo, Result, SampleType, ScratchSize, Sink, Size, Source, TileMut,
-    TileView, Window,
+    Destination, Error, Frame, RasterInfo, Result, Sample, SampleType, ScratchSize, Sink, Size, Source,
+    TileMut, TileView, Window, with_sample,
 };
 
 use crate::access::{AccessMethod, InputFile};
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::samples;
 use crate::tiff::directory::ByteOrder;
+use crate::tiff::has_opacity;
 
 /// The most bytes that one reader or writer takes from the file, or gives to it, at once.
 const AT_ONCE: usize = 256 << 10;
@@ -274,8 +275,32 @@ pub(crate) struct StridedDestination {
     /// What stands before the samples.
     pub(crate) head: Vec<u8>,
     pub(crate) companion: Option<Companion>,
+    /// What is written of a sample that a mask says is no data.
+    pub(crate) masked: Option<Vec<u8>>,
     pub(crate) method: WriteMethod,
     pub(crate) dirty_limit_bytes: Option<u64>,
+}
+
+/// What samples under a mask become in a format without masks: the nodata value, or `NaN`; `None` where there is no mask
+/// or a band carries it as opacity.
+///
+/// # Errors
+/// Unsupported, where nothing in the raster's type stands for no data.
+pub(crate) fn masked_sample(name: &str, info: &RasterInfo) -> Result<Option<Vec<u8>>> {
+    if !info.mask || has_opacity(info) {
+        return Ok(None);
+    }
+    with_sample!(info.sample_type, T => {
+        let nodata = info.nodata.and_then(<T as Sample>::from_scalar);
+        if nodata.is_none() && !info.sample_type.is_float() {
+            return Err(Error::unsupported(format!(
+                "`{name}`: this format holds no mask, and the raster has no nodata value of {} to stand for it; \
+                 give the input one with `--nodata-value`, or write TIFF",
+                info.sample_type.name()
+            )));
+        }
+        Ok(Some(swathe_core::fill_value::<T>(info).to_ne_bytes().to_vec()))
+    })
 }
 
 impl StridedDestination {
@@ -329,7 +354,7 @@ impl Destination for StridedDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let StridedDestination { place, strides, head, companion, method, dirty_limit_bytes } = *self;
+        let StridedDestination { place, strides, head, companion, masked, method, dirty_limit_bytes } = *self;
         let bytes = strides.data_bytes().and_then(|bytes| bytes.checked_add(strides.offset));
         let bytes = bytes
             .ok_or_else(|| Error::limit(format!("`{}` would be larger than 2^62 bytes", place.name())))?;
@@ -342,7 +367,7 @@ impl Destination for StridedDestination {
             file.write_at(0, text.as_bytes())?;
             Ok::<_, Error>((place, file, text.len() as u64))
         });
-        Ok(Box::new(StridedSink { file, strides, bytes, companion: companion.transpose()? }))
+        Ok(Box::new(StridedSink { file, strides, bytes, masked, companion: companion.transpose()? }))
     }
 }
 
@@ -352,6 +377,7 @@ struct StridedSink {
     file: OutputFile,
     strides: Strides,
     bytes: u64,
+    masked: Option<Vec<u8>>,
     companion: Option<(OutputPlace, OutputFile, u64)>,
 }
 
@@ -370,6 +396,12 @@ impl StridedSink {
                 for sample in 0..strides.samples() {
                     let from = tile.row_bytes(plane + sample, first + row);
                     samples::scatter(from, sample, strides.samples(), size, bytes);
+                }
+                if let (Some(fill), Some(mask)) = (&self.masked, tile.mask_row(first + row)) {
+                    let empty = bytes.chunks_exact_mut(pixel).zip(mask).filter(|(_, flag)| **flag == 0);
+                    empty.for_each(|(pixel, _)| {
+                        pixel.chunks_exact_mut(size).for_each(|sample| sample.copy_from_slice(fill));
+                    });
                 }
             }
             self.file.write_at(strides.place(plane, y + first, x), bytes)?;

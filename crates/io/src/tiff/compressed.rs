@@ -11,6 +11,7 @@ use swathe_core::{
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::tiff::compress::{Encoders, Scheme};
 use crate::tiff::encode::Head;
+use crate::tiff::mask::MaskPage;
 use crate::tiff::tag;
 use crate::tiff::write::{CLASSIC_BYTES, Grid};
 
@@ -24,6 +25,7 @@ pub(crate) struct CompressedDestination {
     sparse: bool,
     big: bool,
     head: Head,
+    mask: Option<MaskPage>,
     file_bytes: u64,
 }
 
@@ -44,12 +46,13 @@ impl CompressedDestination {
         let blocks =
             block.checked_mul(grid.blocks()).filter(|&bytes| bytes < 1 << 62).ok_or_else(too_large)?;
         let laid_out = |big: bool| {
-            let head = grid.head(info, big, scheme.tags());
-            let bytes = head.end + blocks;
-            (head, bytes)
+            let mut head = grid.head(info, big, scheme.tags());
+            let mask = MaskPage::behind(&mut head, info, grid.layout, big)?;
+            let bytes = mask.as_ref().map_or(head.end, MaskPage::end) + blocks;
+            Ok::<_, Error>((head, mask, bytes))
         };
         let mut big = grid.layout.big.unwrap_or(false);
-        let (mut head, mut file_bytes) = laid_out(big);
+        let (mut head, mut mask, mut file_bytes) = laid_out(big)?;
         if file_bytes > CLASSIC_BYTES && !big {
             if grid.layout.big == Some(false) {
                 return Err(Error::limit(format!(
@@ -58,9 +61,10 @@ impl CompressedDestination {
                 )));
             }
             big = true;
-            (head, file_bytes) = laid_out(big);
+            (head, mask, file_bytes) = laid_out(big)?;
         }
-        Ok(CompressedDestination { place, info: info.clone(), grid, scheme, sparse, big, head, file_bytes })
+        let info = info.clone();
+        Ok(CompressedDestination { place, info, grid, scheme, sparse, big, head, mask, file_bytes })
     }
 
     /// Blocks that a tile of whole blocks has at most.
@@ -97,18 +101,20 @@ impl Destination for CompressedDestination {
 
     fn resident_bytes(&self, workers: usize) -> usize {
         let encoder = self.scheme.compression.working_bytes().saturating_add(self.grid.row_bytes());
-        self.head.bytes.capacity().saturating_add(encoder.saturating_mul(workers))
+        let mask = self.mask.as_ref().map_or(0, MaskPage::resident_bytes);
+        self.head.bytes.capacity().saturating_add(mask).saturating_add(encoder.saturating_mul(workers))
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
         let blocks = self.blocks_of(tile);
         let most = self.scheme.compression.most_bytes(self.grid.block_bytes());
-        ScratchSize::new()
+        let own = ScratchSize::new()
             .with::<u8>(self.grid.block_bytes())
             .with::<u8>(blocks.saturating_mul(most))
             .with::<u64>(blocks)
             .with::<u8>(8 * self.grid.blocks_of_row(tile))
-            .bytes()
+            .bytes();
+        own.saturating_add(self.mask.as_ref().map_or(0, |mask| mask.scratch_bytes(tile)))
     }
 
     fn mapped_bytes(&self, _tile: Size) -> usize {
@@ -120,10 +126,14 @@ impl Destination for CompressedDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let CompressedDestination { place, info, grid, scheme, sparse, big, head, file_bytes } = *self;
+        let CompressedDestination { place, info, grid, scheme, sparse, big, head, mask, file_bytes } = *self;
         let file = place.create(file_bytes, WriteMethod::Pwrite, grid.layout.dirty_limit_bytes)?;
         file.write_at(0, &head.bytes)?;
-        let turn = Mutex::new(Turn { next: 0, end: head.end, cancelled: false });
+        if let Some(mask) = &mask {
+            mask.begin(&file)?;
+        }
+        let end = mask.as_ref().map_or(head.end, MaskPage::end);
+        let turn = Mutex::new(Turn { next: 0, end, cancelled: false });
         let fill = sparse.then(|| fill_bytes(&info));
         let encoders = Mutex::default();
         Ok(Box::new(CompressedSink {
@@ -133,6 +143,7 @@ impl Destination for CompressedDestination {
             fill,
             big,
             head,
+            mask,
             turn,
             changed: Condvar::new(),
             encoders,
@@ -158,6 +169,7 @@ struct CompressedSink {
     fill: Option<Vec<u8>>,
     big: bool,
     head: Head,
+    mask: Option<MaskPage>,
     turn: Mutex<Turn>,
     changed: Condvar,
     /// As many as ever encoded at once.
@@ -283,7 +295,8 @@ impl Sink for CompressedSink {
             place,
             lengths,
             scratch.take::<u8>(8 * self.grid.blocks_of_row(tile.window().size())),
-        )
+        )?;
+        self.mask.as_ref().map_or(Ok(()), |mask| mask.write(&self.file, tile, scratch))
     }
 
     fn cancel(&self) {

@@ -1,5 +1,7 @@
 //! From a raster's description to the tags of a directory, and to the bytes of header and directory.
 
+use std::ops::Range;
+
 use swathe_core::{Colour, Georeferencing, MetadataItem, RasterInfo, SampleType};
 
 use crate::tiff::directory::field_size;
@@ -126,6 +128,11 @@ fn colours(info: &RasterInfo) -> (u16, Vec<u16>) {
     (photometric, (spoken..info.bands).map(extra).collect())
 }
 
+/// Whether one of the bands is written as the opacity of its pixels, and so says what a mask would.
+pub(crate) fn has_opacity(info: &RasterInfo) -> bool {
+    colours(info).1.iter().any(|&extra| extra != 0)
+}
+
 fn georeferencing_tags(georeferencing: &Georeferencing) -> Vec<TagValue> {
     let mut tags = Vec::new();
     if let Some(transform) = georeferencing.transform {
@@ -190,26 +197,50 @@ pub(crate) struct Head {
     pub(crate) tables: Vec<(u16, u64)>,
     /// Where the tables end.
     pub(crate) end: u64,
+    /// Where among the bytes the next directory's place stands.
+    next: Range<usize>,
+}
+
+impl Head {
+    /// Names the place of the next directory.
+    pub(crate) fn link(&mut self, place: u64) {
+        let bytes = &mut self.bytes[self.next.clone()];
+        bytes.copy_from_slice(&place.to_le_bytes()[..bytes.len()]);
+    }
 }
 
 /// Lays out header, directory and values. `tables` are tags without bytes: tables of blocks can be too large to be
 /// held, so only their place is worked out.
-pub(crate) fn head(mut tags: Vec<TagValue>, tables: &[TagValue], big: bool) -> Head {
+pub(crate) fn head(tags: Vec<TagValue>, tables: &[TagValue], big: bool) -> Head {
+    let header = if big {
+        [b"II\x2b\0\x08\0\0\0".as_slice(), &16_u64.to_le_bytes()].concat()
+    } else {
+        [b"II\x2a\0".as_slice(), &8_u32.to_le_bytes()].concat()
+    };
+    directory(0, header, tags, tables, big)
+}
+
+/// Lays out a directory behind `bytes`, which stand at byte `at` of the file, a multiple of 8.
+pub(crate) fn directory(
+    at: u64,
+    mut bytes: Vec<u8>,
+    mut tags: Vec<TagValue>,
+    tables: &[TagValue],
+    big: bool,
+) -> Head {
     tags.extend(tables.iter().cloned());
     tags.sort_by_key(|tag| tag.id);
-    let (start, count_bytes, entry_bytes, inline) = if big { (16_u64, 8, 20, 8) } else { (8, 2, 12, 4) };
-    let mut bytes = if big {
-        [b"II\x2b\0\x08\0\0\0".as_slice(), &start.to_le_bytes(), &(tags.len() as u64).to_le_bytes()].concat()
-    } else {
-        [b"II\x2a\0".as_slice(), &(start as u32).to_le_bytes(), &(tags.len() as u16).to_le_bytes()].concat()
-    };
-    let next_bytes = if big { 8 } else { 4 };
-    let values_start = start as usize + count_bytes + tags.len() * entry_bytes + next_bytes;
+    let (count_bytes, entry_bytes, inline) = if big { (8, 20, 8) } else { (2, 12, 4) };
+    let next_start = bytes.len() + count_bytes + tags.len() * entry_bytes;
+    bytes.extend(&(tags.len() as u64).to_le_bytes()[..count_bytes]);
+    // Places of directories are as long as values that need no place of their own.
+    let next = next_start..next_start + inline;
+    let values_start = next.end;
     let long = |tag: &&TagValue| tag.bytes.len() > inline;
     let values_bytes: usize = tags.iter().filter(long).map(|tag| tag.bytes.len().next_multiple_of(8)).sum();
     let values_start = values_start.next_multiple_of(8);
-    let mut value_at = values_start as u64;
-    let mut table_at = (values_start + values_bytes) as u64;
+    let mut value_at = at + values_start as u64;
+    let mut table_at = value_at + values_bytes as u64;
     let mut values = Vec::with_capacity(values_bytes);
     let mut places = Vec::new();
     for tag in &tags {
@@ -223,7 +254,7 @@ pub(crate) fn head(mut tags: Vec<TagValue>, tables: &[TagValue], big: bool) -> H
         let length = tag.count * field_size(tag.field_type) as u64;
         if tag.bytes.is_empty() && length > 0 {
             if length <= inline as u64 {
-                places.push((tag.id, bytes.len() as u64));
+                places.push((tag.id, at + bytes.len() as u64));
                 bytes.resize(bytes.len() + inline, 0);
             } else {
                 places.push((tag.id, table_at));
@@ -242,5 +273,5 @@ pub(crate) fn head(mut tags: Vec<TagValue>, tables: &[TagValue], big: bool) -> H
     }
     bytes.resize(values_start, 0);
     bytes.extend(values);
-    Head { bytes, tables: places, end: table_at }
+    Head { bytes, tables: places, end: table_at, next }
 }

@@ -6,7 +6,8 @@ use swathe_core::{Destination, Error, Frame, RasterInfo, Result, ScratchSize, Si
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::samples;
-use crate::tiff::encode::{Head, TagValue, describing_tags, head};
+use crate::tiff::encode::{Head, TagValue, describing_tags, directory, head};
+use crate::tiff::mask::MaskPage;
 use crate::tiff::tag;
 
 /// Where a classic TIFF ends: its offsets have 32 bits.
@@ -64,6 +65,7 @@ pub(crate) struct TiffDestination {
     layout: TiffLayout,
     big: bool,
     head: Head,
+    mask: Option<MaskPage>,
     /// Where the first block begins.
     start: u64,
     file_bytes: u64,
@@ -81,12 +83,13 @@ impl TiffDestination {
             .data_bytes()
             .ok_or_else(|| Error::limit(format!("a TIFF of {} is larger than 2^63 bytes", info.size)))?;
         let laid_out = |big: bool| {
-            let head = grid.head(info, big, vec![TagValue::shorts(tag::COMPRESSION, &[1])]);
-            let start = head.end.next_multiple_of(ALIGNMENT);
-            (head, start, start + pixels)
+            let mut head = grid.head(info, big, vec![TagValue::shorts(tag::COMPRESSION, &[1])]);
+            let mask = MaskPage::behind(&mut head, info, layout, big)?;
+            let start = mask.as_ref().map_or(head.end, MaskPage::end).next_multiple_of(ALIGNMENT);
+            Ok::<_, Error>((head, mask, start, start + pixels))
         };
         let mut big = layout.big.unwrap_or(false);
-        let (mut head, mut start, mut file_bytes) = laid_out(big);
+        let (mut head, mut mask, mut start, mut file_bytes) = laid_out(big)?;
         if file_bytes > CLASSIC_BYTES && !big {
             if layout.big == Some(false) {
                 return Err(Error::limit(format!(
@@ -95,9 +98,9 @@ impl TiffDestination {
                 )));
             }
             big = true;
-            (head, start, file_bytes) = laid_out(big);
+            (head, mask, start, file_bytes) = laid_out(big)?;
         }
-        Ok(TiffDestination { place, info: info.clone(), layout, big, head, start, file_bytes })
+        Ok(TiffDestination { place, info: info.clone(), layout, big, head, mask, start, file_bytes })
     }
 
     fn grid(&self) -> Grid {
@@ -243,7 +246,8 @@ impl Grid {
         (rows as u64).checked_mul(self.row_bytes() as u64)?.checked_mul(self.across() as u64)
     }
 
-    fn data_bytes(&self) -> Option<u64> {
+    /// Bytes of all blocks, uncompressed, where a file can hold them.
+    pub(crate) fn data_bytes(&self) -> Option<u64> {
         self.plane_bytes()?.checked_mul(self.planes() as u64).filter(|&bytes| bytes < 1 << 62)
     }
 
@@ -257,6 +261,18 @@ impl Grid {
     pub(crate) fn head(&self, info: &RasterInfo, big: bool, scheme: Vec<TagValue>) -> Head {
         let mut tags = describing_tags(info, self.layout.planar && self.bands > 1);
         tags.extend(scheme);
+        let tables = self.table_tags(&mut tags, big);
+        head(tags, &tables, big)
+    }
+
+    /// A directory at byte `at`; the tables of offsets and byte counts are written apart.
+    pub(crate) fn directory(&self, at: u64, mut tags: Vec<TagValue>, big: bool) -> Head {
+        let tables = self.table_tags(&mut tags, big);
+        directory(at, Vec::new(), tags, &tables, big)
+    }
+
+    /// Adds the tags that tell how blocks cover the raster; returns those of the tables.
+    fn table_tags(&self, tags: &mut Vec<TagValue>, big: bool) -> [TagValue; 2] {
         let (offsets, counts) = if self.layout.tiled {
             tags.push(TagValue::longs(tag::TILE_WIDTH, &[self.layout.block.width as u32]));
             tags.push(TagValue::longs(tag::TILE_LENGTH, &[self.layout.block.height as u32]));
@@ -269,12 +285,11 @@ impl Grid {
         // A strip of a very wide raster may be longer than 32 bits tell.
         let field_type = |offsets| if self.wide_value(offsets, big) { LONG8 } else { LONG };
         let (wide, count_type) = (field_type(true), field_type(false));
-        let tables = [TagValue::table(offsets, wide, blocks), TagValue::table(counts, count_type, blocks)];
-        head(tags, &tables, big)
+        [TagValue::table(offsets, wide, blocks), TagValue::table(counts, count_type, blocks)]
     }
 
     /// Writes the tables of offsets and byte counts, a few thousand values at a time.
-    fn write_tables(&self, head: &Head, start: u64, file: &OutputFile, big: bool) -> Result<()> {
+    pub(crate) fn write_tables(&self, head: &Head, start: u64, file: &OutputFile, big: bool) -> Result<()> {
         const VALUES: usize = 8192;
         let down = self.down() as u64;
         let across = self.across() as u64;
@@ -302,7 +317,7 @@ impl Grid {
     }
 
     /// The most bytes that one row of blocks of a tile takes in the file.
-    fn stretch_bytes(&self, tile: Size) -> usize {
+    pub(crate) fn stretch_bytes(&self, tile: Size) -> usize {
         let blocks = (tile.width / self.layout.block.width + 2).min(self.across());
         blocks * self.layout.block.height * self.row_bytes()
     }
@@ -330,11 +345,12 @@ impl Destination for TiffDestination {
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {
-        self.head.bytes.capacity()
+        self.head.bytes.capacity() + self.mask.as_ref().map_or(0, MaskPage::resident_bytes)
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
-        ScratchSize::new().with::<u8>(self.grid().stretch_bytes(tile)).bytes()
+        let own = ScratchSize::new().with::<u8>(self.grid().stretch_bytes(tile)).bytes();
+        own.saturating_add(self.mask.as_ref().map_or(0, |mask| mask.scratch_bytes(tile)))
     }
 
     fn mapped_bytes(&self, tile: Size) -> usize {
@@ -356,7 +372,11 @@ impl Destination for TiffDestination {
         let file = self.place.create(self.file_bytes, self.layout.method, self.layout.dirty_limit_bytes)?;
         file.write_at(0, &self.head.bytes)?;
         grid.write_tables(&self.head, self.start, &file, self.big)?;
-        Ok(Box::new(TiffSink { file, grid, start: self.start, file_bytes: self.file_bytes }))
+        if let Some(mask) = &self.mask {
+            mask.begin(&file)?;
+        }
+        let blocks = PlacedBlocks { grid, start: self.start };
+        Ok(Box::new(TiffSink { file, blocks, mask: self.mask, file_bytes: self.file_bytes }))
     }
 }
 
@@ -364,14 +384,43 @@ impl Destination for TiffDestination {
 #[derive(Debug)]
 struct TiffSink {
     file: OutputFile,
-    grid: Grid,
-    start: u64,
+    blocks: PlacedBlocks,
+    mask: Option<MaskPage>,
     file_bytes: u64,
 }
 
-impl TiffSink {
+/// Uncompressed blocks that have their places from the beginning.
+#[derive(Debug)]
+pub(crate) struct PlacedBlocks {
+    pub(crate) grid: Grid,
+    /// Where the first begins.
+    pub(crate) start: u64,
+}
+
+impl PlacedBlocks {
+    /// Writes a tile; the buffer holds what [`Grid::stretch_bytes`] tells.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn write(&self, file: &OutputFile, tile: &TileView<'_>, buffer: &mut [u8]) -> Result<()> {
+        let window: Window = tile.window();
+        let height = self.grid.layout.block.height;
+        for plane in 0..self.grid.planes() {
+            for row in window.y as usize / height..(window.y_end() as usize).div_ceil(height) {
+                self.write_row(file, [plane, row], tile, buffer)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the part of a tile that lies in one row of blocks of one plane.
-    fn write_row(&self, plane: usize, row: usize, tile: &TileView<'_>, buffer: &mut [u8]) -> Result<()> {
+    fn write_row(
+        &self,
+        file: &OutputFile,
+        [plane, row]: [usize; 2],
+        tile: &TileView<'_>,
+        buffer: &mut [u8],
+    ) -> Result<()> {
         let (grid, window) = (&self.grid, tile.window());
         let block = grid.layout.block;
         let top = row * block.height;
@@ -393,10 +442,10 @@ impl TiffSink {
                 while end < columns.end && covers(end) {
                     end += 1;
                 }
-                self.write_blocks(plane, row, column..end, tile, buffer)?;
+                self.write_blocks(file, [plane, row], column..end, tile, buffer)?;
                 column = end;
             } else {
-                self.write_pieces(plane, row, column, rows.clone(), tile, buffer)?;
+                self.write_pieces(file, [plane, row, column], rows.clone(), tile, buffer)?;
                 column += 1;
             }
         }
@@ -405,8 +454,8 @@ impl TiffSink {
 
     fn write_blocks(
         &self,
-        plane: usize,
-        row: usize,
+        file: &OutputFile,
+        [plane, row]: [usize; 2],
         columns: Range<usize>,
         tile: &TileView<'_>,
         buffer: &mut [u8],
@@ -419,15 +468,14 @@ impl TiffSink {
             grid.fill_block(plane, column, row, tile, block);
         }
         let offset = self.start + grid.block_start(plane, columns.start, row);
-        self.file.write_at(offset, buffer)
+        file.write_at(offset, buffer)
     }
 
     /// Writes the rows of a tile that cover only a part of a block.
     fn write_pieces(
         &self,
-        plane: usize,
-        row: usize,
-        column: usize,
+        file: &OutputFile,
+        [plane, row, column]: [usize; 3],
         rows: Range<usize>,
         tile: &TileView<'_>,
         buffer: &mut [u8],
@@ -448,7 +496,7 @@ impl TiffSink {
                 samples::scatter(row, sample, grid.samples(), size, piece);
             }
             let offset = start + ((y - row * block.height) * grid.row_bytes() + (from - left) * pixel) as u64;
-            self.file.write_at(offset, piece)?;
+            file.write_at(offset, piece)?;
         }
         Ok(())
     }
@@ -456,15 +504,9 @@ impl TiffSink {
 
 impl Sink for TiffSink {
     fn write(&self, _sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
-        let window: Window = tile.window();
-        let height = self.grid.layout.block.height;
-        let buffer = scratch.take::<u8>(self.grid.stretch_bytes(window.size()));
-        for plane in 0..self.grid.planes() {
-            for row in window.y as usize / height..(window.y_end() as usize).div_ceil(height) {
-                self.write_row(plane, row, tile, buffer)?;
-            }
-        }
-        Ok(())
+        let buffer = scratch.take::<u8>(self.blocks.grid.stretch_bytes(tile.window().size()));
+        self.blocks.write(&self.file, tile, buffer)?;
+        self.mask.as_ref().map_or(Ok(()), |mask| mask.write(&self.file, tile, scratch))
     }
 
     fn cancel(&self) {}
