@@ -190,7 +190,7 @@ const OUTPUT_OPTIONS: [(&str, &str, &str); 9] = [
     ("predictor", "P", "auto, none, horizontal or float, before deflate, zstd and lzw [default: auto]"),
     ("set", "KEY=VALUE", "SPARSE=yes leaves out blocks of nothing but nodata (TIFF)"),
     ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256]"),
-    ("strips", "ROWS", "strips of so many rows instead of tiles"),
+    ("strips", "ROWS", "strips instead of tiles, of so many rows [default: as many as fill 256 KiB]"),
     (
         "interleave",
         "band|line|pixel",
@@ -203,7 +203,13 @@ const OUTPUT_OPTIONS: [(&str, &str, &str); 9] = [
 /// Adds the output options to a command.
 pub(crate) fn with_output_options(command: Command) -> Command {
     let command = OUTPUT_OPTIONS.iter().fold(command, |command, (name, value, help)| {
-        command.arg(Arg::new(*name).long(*name).value_name(*value).help(*help).help_heading("Output options"))
+        let argument = Arg::new(*name).long(*name).value_name(*value).help(*help);
+        // Strips may be asked for without a number.
+        let argument = match *name {
+            "strips" => argument.num_args(0..=1).default_missing_value("auto"),
+            _ => argument,
+        };
+        command.arg(argument.help_heading("Output options"))
     });
     command.arg(
         Arg::new("overwrite")

@@ -84,6 +84,23 @@ fn empty_blocks_stay_away_where_they_may() {
 }
 
 #[test]
+fn strips_have_a_height_of_their_own() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 1000x600 --bands 2 --quiet");
+    // 256 KiB hold 65 rows of 2 bands of 1000 samples of 2 bytes, and 131 of one band.
+    for (options, rows) in
+        [("--strips", 65), ("--interleave band --compress lzw --strips", 131), ("--strips 9", 9)]
+    {
+        folder.well(&format!("copy a.tif s.tif --overwrite --quiet {options}"));
+        let info = folder.well("info s.tif");
+        let blocks = format!("blocks      1000 x {rows}");
+        assert!(info.lines().any(|line| line.trim() == blocks), "{options}: {info}");
+        folder.well("compare a.tif s.tif");
+    }
+    assert_eq!(folder.run("copy a.tif o.tif --strips 0").code, 2);
+}
+
+#[test]
 fn what_does_not_go_together_is_refused() {
     let folder = Folder::new();
     folder.well("generate a.tif --size 60x40 --quiet");

@@ -56,6 +56,26 @@ impl Format {
     }
 }
 
+/// How high strips are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strips {
+    /// So many rows.
+    OfRows(usize),
+    /// As many rows as fill 256 KiB.
+    Auto,
+}
+
+impl Strips {
+    /// Rows of a strip whose rows have `row_bytes` bytes, at least one.
+    fn rows(self, row_bytes: usize) -> usize {
+        const STRIP_BYTES: usize = 256 << 10;
+        match self {
+            Strips::OfRows(rows) => rows,
+            Strips::Auto => (STRIP_BYTES / row_bytes.max(1)).max(1),
+        }
+    }
+}
+
 /// How to write a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OutputOptions {
@@ -63,8 +83,8 @@ pub struct OutputOptions {
     pub format: Option<Format>,
     /// Tile size; `None` takes 256 x 256.
     pub block: Option<Size>,
-    /// Rows of a strip, where strips are wanted instead of tiles.
-    pub strips: Option<usize>,
+    /// The height of strips, where strips are wanted instead of tiles.
+    pub strips: Option<Strips>,
     /// How bands and rows follow each other; `None` takes the format's own way.
     pub interleave: Option<Interleave>,
     /// How blocks are compressed.
@@ -208,14 +228,19 @@ fn with_partners(inputs: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> Result<Box<dyn Destination>> {
+    let planar = options.interleave == Some(Interleave::Band);
     let block = match (options.strips, options.block) {
-        (Some(rows), _) => Size::new(info.size.width, rows.min(info.size.height)),
+        (Some(strips), _) => {
+            let samples = if planar { 1 } else { info.bands };
+            let row_bytes = info.size.width.saturating_mul(info.sample_type.size()).saturating_mul(samples);
+            Size::new(info.size.width, strips.rows(row_bytes).min(info.size.height))
+        }
         (None, block) => block.unwrap_or(Size::new(256, 256)),
     };
     let layout = TiffLayout {
         block,
         tiled: options.strips.is_none(),
-        planar: options.interleave == Some(Interleave::Band),
+        planar,
         big: options.big,
         method: options.method,
         dirty_limit_bytes: options.dirty_limit_bytes,

@@ -20,7 +20,7 @@ mod synthetic;
 mod tiff;
 
 pub use access::AccessMethod;
-pub use formats::{Format, OpenOptions, OutputOptions, file_of, open, plan_output};
+pub use formats::{Format, OpenOptions, OutputOptions, Strips, file_of, open, plan_output};
 pub use output::WriteMethod;
 pub use png::write_png;
 pub use preview::{Channels, Picture, PreviewOptions, preview, side_by_side};

@@ -9,7 +9,8 @@ use swathe_core::{
 };
 use swathe_engine::{Catalogue, Input, Limits, Output, Step};
 use swathe_io::{
-    AccessMethod, Compression, Format, Interleave, OpenOptions, OutputOptions, WriteMethod, WritePredictor,
+    AccessMethod, Compression, Format, Interleave, OpenOptions, OutputOptions, Strips, WriteMethod,
+    WritePredictor,
 };
 
 use crate::job::{Job, RunSettings};
@@ -137,8 +138,11 @@ impl Catalogue for Formats {
                 .take("format", |text| one_of(text, &Format::ALL.map(|(format, name, _)| (name, format))))?,
             block: options.take("block", size)?,
             strips: options.take("strips", |text| match text.parse() {
-                Ok(rows) if rows > 0 => Ok(rows),
-                _ => Err(Error::usage(format!("`{text}` is not a number of rows"))),
+                Ok(rows) if rows > 0 => Ok(Strips::OfRows(rows)),
+                _ if text == "auto" => Ok(Strips::Auto),
+                _ => Err(Error::usage(format!(
+                    "`{text}` is not a number of rows; `--strips` without one, behind the file names, chooses it"
+                ))),
             })?,
             interleave: options.take("interleave", |text| one_of(text, &ways))?,
             compression: options.take("compress", Compression::parse)?.unwrap_or_default(),
