@@ -10,6 +10,7 @@ use swathe_core::OperatorSpec;
 pub mod focal;
 pub mod geometry;
 pub mod point;
+pub mod rank;
 pub mod reduce;
 mod rows;
 pub mod scan;
@@ -32,6 +33,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &focal::gaussian::SPEC,
     &speckle::lee::SPEC,
     &focal::mean::SPEC,
+    &rank::median::SPEC,
     &reduce::lanes::SPEC,
     &geometry::reorient::ROTATE90,
     &focal::variance::DEVIATION,
