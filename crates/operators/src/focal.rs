@@ -4,7 +4,7 @@ pub mod convolve;
 mod correlation;
 pub mod gaussian;
 mod integer_sums;
-mod matrix;
+pub(crate) mod matrix;
 pub mod mean;
 mod real_sums;
 pub mod variance;

@@ -101,9 +101,12 @@ impl Array {
     }
 }
 
-/// The folder of the frozen values.
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/reference")
+/// The folders of frozen values.
+const FOLDERS: &[&str] = &["reference", "rank"];
+
+/// A folder of frozen values.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
 }
 
 /// Every case. Those of operators that are not in the list are named in the second part.
@@ -111,21 +114,23 @@ pub fn folder() -> PathBuf {
 /// # Panics
 /// If the files are missing or not what their README says.
 pub fn cases() -> (Vec<Case>, Vec<String>) {
-    let read = |name: &str| {
-        let path = folder().join(name);
-        std::fs::read(&path).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()))
-    };
-    let values = read("values.bin");
-    let file: File = serde_json::from_slice(&read("cases.json")).expect("cases.json is as its README says");
-    let mut without = Vec::new();
-    let mut cases = Vec::with_capacity(file.cases.len());
-    for text in file.cases {
-        match swathe_operators::find(&text.operator) {
-            Some(spec) => {
-                let case = case(spec, &text, &values);
-                cases.push(case.unwrap_or_else(|error| panic!("case `{}`: {error}", text.name)));
+    let (mut cases, mut without) = (Vec::new(), Vec::new());
+    for folder_name in FOLDERS {
+        let read = |name: &str| {
+            let path = folder(folder_name).join(name);
+            std::fs::read(&path).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()))
+        };
+        let values = read("values.bin");
+        let file: File =
+            serde_json::from_slice(&read("cases.json")).expect("cases.json is as its README says");
+        for text in file.cases {
+            match swathe_operators::find(&text.operator) {
+                Some(spec) => {
+                    let case = case(spec, &text, &values);
+                    cases.push(case.unwrap_or_else(|error| panic!("case `{}`: {error}", text.name)));
+                }
+                None => without.push(text.operator),
             }
-            None => without.push(text.operator),
         }
     }
     without.sort();

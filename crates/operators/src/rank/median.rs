@@ -1,11 +1,16 @@
 //! `median`: each pixel the middle value of the window around it.
+//!
+//! *Formula*: `out = v[floor(n / 2)]`, `v` the `n` values of the window, sorted. *Units*: the input's. *Halo*: the
+//! window's. *Boundary*: `--boundary`. *Types*: any; only values of the input are put out. *Nodata*: left out, the
+//! middle of the rest taken. *Source*: Tukey 1977. *Agrees with*: `scipy.ndimage.median_filter` exactly; with
+//! `cv2.medianBlur` and `vips median` under `--boundary nearest`.
 
-use swathe_core::{
-    Documentation, Error, Group, Operator, OperatorSpec, Parameter, ParameterKind, Parameters, RasterInfo,
-    Result,
-};
+use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::selection::Plan;
+use super::footprint::{FOOTPRINT, SIZE};
+use super::selection;
+use super::statistic::{Place, Statistic};
+use super::{COST, HALO, NODATA, TYPES};
 
 /// The description of `median`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -13,19 +18,15 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     group: Group::LocalStatistics,
     summary: "each pixel the middle value of its neighbourhood",
     inputs: (1, 1),
-    parameters: &[
-        Parameter::required("size", ParameterKind::Size { greatest: 1023 }, "window, `N` or `NxM` pixels"),
-        Parameter::BOUNDARY,
-        Parameter::NODATA,
-    ],
+    parameters: &[SIZE, FOOTPRINT, Parameter::BOUNDARY, Parameter::NODATA],
     documentation: Documentation {
-        formula: "out = value n / 2, counted from 0, of the n values of the window, sorted",
-        halo: "width / 2 to the left, width - 1 - width / 2 to the right; likewise above and below",
-        types: "any; the output has the input's type and only values of the input",
-        nodata: "left out, the middle of the rest taken; a pixel without data stays without",
-        cost: "a selection among the pixels of the window",
-        source: "scipy.ndimage.median_filter",
-        agrees: "scipy exactly, where no pixel is NaN",
+        formula: "out = v[floor(n / 2)], v the n values of the window, sorted, counted from 0",
+        halo: HALO,
+        types: TYPES,
+        nodata: NODATA,
+        cost: COST,
+        source: "Tukey 1977; scipy.ndimage.median_filter",
+        agrees: "scipy exactly; with --boundary nearest also cv2.medianBlur and vips median",
         example: "swathe median scene.tif calm.tif --size 5",
     },
     trials: &[
@@ -33,20 +34,13 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         "size=5x2 boundary=nearest",
         "size=4 nodata=propagate",
         "size=3x7 nodata=value boundary=wrap",
+        "footprint=0,1,0,0;1,1,1,1;0,1,0,0 boundary=constant=2",
     ],
     bind,
 };
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
-    let size = parameters.size("size")?.ok_or_else(|| Error::usage("`--size` is missing"))?;
-    let plan = Plan {
-        size,
-        boundary: parameters.boundary()?,
-        policy: parameters.nodata_policy()?,
-        place: |count| count / 2,
-        output: inputs[0].clone(),
-    };
-    Ok(plan.bind(&inputs[0]))
+    selection::bind(parameters, &inputs[0], Statistic::Place(Place::Middle))
 }
 
 #[cfg(test)]
@@ -67,5 +61,13 @@ mod tests {
         let output = trial::run(&SPEC, "size=3x1", &input).unwrap().rows::<f32>(0).remove(0);
         assert_eq!((output[0], output[1], output[3], output[4]), (1.0, 5.0, 4.0, 4.0));
         assert!(output[2].is_nan());
+    }
+
+    #[test]
+    fn the_window_is_needed_once() {
+        let info = trial::raster::<u8>(&[&[&[1]]]).info;
+        let message = |text| trial::bind(&SPEC, text, std::slice::from_ref(&info)).err().unwrap().to_string();
+        assert!(message("boundary=wrap").contains("give `--size` or `--footprint`"));
+        assert!(message("size=3 footprint=1").contains("give one of them"));
     }
 }
