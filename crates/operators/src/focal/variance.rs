@@ -14,7 +14,7 @@ use swathe_core::{
     Documentation, Group, Operator, OperatorSpec, Parameter, ParameterKind, Parameters, RasterInfo, Result,
 };
 
-use super::window_statistics::{self, Finish, GREATEST_SIZE};
+use super::window_statistics::{self, Finish, FinishPixel, GREATEST_SIZE, Scale};
 use crate::simd::level;
 
 const PARAMETERS: &[Parameter] = &[
@@ -103,7 +103,7 @@ pub static VARIATION: OperatorSpec = OperatorSpec {
 };
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo], measure: Measure) -> Result<Box<dyn Operator>> {
-    window_statistics::bind(parameters, &inputs[0], Box::new(measure))
+    window_statistics::bind(parameters, &inputs[0], Scale::Linear, Finish::OfPixel(Box::new(measure)))
 }
 
 /// What is told of the spread.
@@ -113,7 +113,7 @@ enum Measure {
     Variation,
 }
 
-impl Finish for Measure {
+impl FinishPixel for Measure {
     fn row(&self, _centres: &[f64], means: &[f64], variances: &mut [f64]) {
         match self {
             Measure::Variance => {}

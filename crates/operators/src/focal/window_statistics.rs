@@ -14,8 +14,10 @@ use swathe_core::{
 use super::gaussian::smoothed;
 use super::integer_sums::WindowCounts;
 use super::real_sums::RealSums;
+use super::surroundings::Surroundings;
 use crate::rows::{
-    LoadRows, StoreRows, clear_mask, hand_on_mask, loader, mark_all_valid, mark_valid, storer,
+    FromDecibels, LoadRows, StoreRows, clear_mask, hand_on_mask, into_decibels, loader, mark_all_valid,
+    mark_valid, number_of_decibels, storer,
 };
 use crate::simd::level;
 
@@ -29,16 +31,40 @@ const EXACT_IN_F64: usize = 1_448;
 const CANCELLED: f64 = 1e-6;
 
 /// What an operator makes of the statistics of a row.
-pub(crate) trait Finish: Send + Sync {
+pub(crate) enum Finish {
+    /// A formula of the pixel, the mean and the variance.
+    OfPixel(Box<dyn FinishPixel>),
+    /// A formula of all pixels of the window, the mean and the variance.
+    OfWindow(Box<dyn FinishWindow>),
+}
+
+/// A formula of a pixel and the statistics of its window.
+pub(crate) trait FinishPixel: Send + Sync {
     /// Turns `variances` into the output; `centres` are the pixels themselves. All are of the same length.
     fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]);
+}
+
+/// A formula of the pixels of a window and their statistics.
+pub(crate) trait FinishWindow: Send + Sync {
+    /// Turns `variances` into the output. All are of the same length.
+    fn row(&self, around: &Surroundings<'_>, means: &[f64], variances: &mut [f64]);
+}
+
+/// What the samples of a raster stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Scale {
+    /// The numbers that statistics are of.
+    Linear,
+    /// Their decibels; the output is in decibels too.
+    Decibels,
 }
 
 /// The operator that puts out `finish` of each pixel, its window's mean and its window's variance.
 pub(crate) fn bind(
     parameters: &Parameters,
     input: &RasterInfo,
-    finish: Box<dyn Finish>,
+    scale: Scale,
+    finish: Finish,
 ) -> Result<Box<dyn Operator>> {
     let window = parameters.size("size")?.ok_or_else(|| Error::usage("`--size` is missing"))?;
     let policy = parameters.nodata_policy()?;
@@ -54,7 +80,8 @@ pub(crate) fn bind(
         }
         _ => SampleType::F64,
     };
-    let exact = natural == SampleType::F32 && input.sample_type != SampleType::F32;
+    let exact = scale == Scale::Linear && natural == SampleType::F32 && input.sample_type != SampleType::F32;
+    let load = loader::<f64>(input, policy);
     let output = smoothed(input, parameters.sample_type("type")?.unwrap_or(natural));
     Ok(Box::new(OfWindow {
         window,
@@ -62,8 +89,12 @@ pub(crate) fn bind(
         boundary: parameters.boundary()?,
         ddof: ddof as f64,
         exact,
-        load: loader::<f64>(input, policy),
-        two_passes: with_sample!(input.sample_type, T => Box::new(Samples { validity: Validity::<T>::new(input, policy) })),
+        scale,
+        load: if scale == Scale::Linear { load } else { Box::new(FromDecibels(load)) },
+        two_passes: with_sample!(input.sample_type, T => Box::new(Samples {
+            validity: Validity::<T>::new(input, policy),
+            scale,
+        })),
         store: storer(&output),
         output,
         finish,
@@ -75,13 +106,14 @@ struct OfWindow {
     policy: NodataPolicy,
     boundary: Boundary,
     ddof: f64,
+    scale: Scale,
     /// Whether sums and sums of squares are exact integers.
     exact: bool,
     load: Box<dyn LoadRows<f64>>,
     two_passes: Box<dyn TwoPasses>,
     store: Box<dyn StoreRows<f64>>,
     output: RasterInfo,
-    finish: Box<dyn Finish>,
+    finish: Finish,
 }
 
 impl Operator for OfWindow {
@@ -99,7 +131,10 @@ impl Operator for OfWindow {
 
     fn scratch_bytes(&self, output: Size) -> usize {
         let input = output.width + self.window.width - 1;
-        let size = RealSums::scratch(ScratchSize::new(), self.window, output.width);
+        let mut size = RealSums::scratch(ScratchSize::new(), self.window, output.width);
+        if let Finish::OfWindow(_) = self.finish {
+            size = Surroundings::scratch(size, self.window, input);
+        }
         WindowCounts::scratch(size, self.window, input)
             .with::<f64>(output.width * output.height)
             .with::<f64>(output.width)
@@ -146,6 +181,10 @@ impl OfWindow {
         let flags = scratch.take::<u8>(input_width);
         let middle = scratch.take::<u8>(input_width);
         let valid = scratch.take::<u8>(width);
+        let mut around = match self.finish {
+            Finish::OfPixel(_) => None,
+            Finish::OfWindow(_) => Some(Surroundings::take(scratch, self.window, input_width, whole)),
+        };
         let load = &*self.load;
         sums.run(
             |y, row| self.load_row(input, band, y, whole, row, flags),
@@ -166,8 +205,16 @@ impl OfWindow {
                     self.spread_each(counts.row(load, input, band, y), sums, means, squares, valid);
                 }
                 self.again_where_cancelled(input, band, y, means, squares);
-                load.load(input, band, y + halo.top, line);
-                self.finish.row(&line[halo.left..][..width], means, squares);
+                if let (Finish::OfWindow(finish), Some(around)) = (&self.finish, &mut around) {
+                    around.read_to(load, input, band, y);
+                    finish.row(around, means, squares);
+                } else if let Finish::OfPixel(finish) = &self.finish {
+                    load.load(input, band, y + halo.top, line);
+                    finish.row(&line[halo.left..][..width], means, squares);
+                }
+                if self.scale == Scale::Decibels {
+                    into_decibels(squares);
+                }
                 self.store.store(output, band, y, 0, squares);
                 if whole {
                     mark_all_valid(output, y, 0, width);
@@ -272,6 +319,7 @@ trait TwoPasses: Send + Sync {
 
 struct Samples<T> {
     validity: Validity<T>,
+    scale: Scale,
 }
 
 impl<T: Sample> TwoPasses for Samples<T> {
@@ -292,7 +340,10 @@ impl<T: Sample> TwoPasses for Samples<T> {
                     .filter(move |&(x, &sample)| {
                         self.validity.holds(sample, mask.map_or(u8::MAX, |mask| mask[x]))
                     })
-                    .map(|(_, &sample)| sample.to_f64())
+                    .map(|(_, &sample)| match self.scale {
+                        Scale::Linear => sample.to_f64(),
+                        Scale::Decibels => number_of_decibels(sample.to_f64()),
+                    })
             })
         };
         let (count, sum) = numbers().fold((0.0, 0.0), |(count, sum), number| (count + 1.0, sum + number));

@@ -7,12 +7,10 @@
 
 use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
-use swathe_core::{
-    Documentation, Group, Operator, OperatorSpec, Parameter, ParameterKind, Parameters, RasterInfo, Result,
-};
+use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::{DDOF, HALO, LOOKS, NODATA, SIZE, TYPES};
-use crate::focal::window_statistics::{self, Finish};
+use super::{CMAX, DAMPING, DDOF, DOMAIN, HALO, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
+use crate::focal::window_statistics::{self, Finish, FinishPixel};
 use crate::rows::exponential;
 use crate::simd::level;
 
@@ -25,19 +23,16 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     parameters: &[
         SIZE,
         LOOKS,
-        Parameter::optional(
-            "damping",
-            ParameterKind::Number { least: 0.0, greatest: 100.0 },
-            Some("1"),
-            "how fast the mean gives way to the pixel itself",
-        ),
+        DAMPING,
+        DOMAIN,
+        CMAX,
         DDOF,
         Parameter::BOUNDARY,
         Parameter::NODATA,
         Parameter::TYPE,
     ],
     documentation: Documentation {
-        formula: "m where c <= u, p where c >= t, else m w + p (1 - w), w = exp(-damping (c - u) / (t - c)); m mean, c coefficient\nof variation of the window, u = 1 / sqrt(looks), t = sqrt(1 + 2 / looks); 0 where |m| < 1e-10",
+        formula: "m where c <= u, p where c >= t, else m w + p (1 - w), w = exp(-damping (c - u) / (t - c)); m mean, c coefficient\nof variation of the window, u = 1 / sqrt(looks), in amplitude 0.5227 / sqrt(looks), t by --cmax; 0 where |m| < 1e-10",
         halo: HALO,
         types: TYPES,
         nodata: NODATA,
@@ -49,16 +44,17 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     trials: &[
         "looks=1",
         "looks=4.4 size=5x4 ddof=0 boundary=nearest",
-        "looks=10 size=3 damping=2 nodata=propagate",
+        "looks=10 size=3 damping=2 nodata=propagate domain=amplitude cmax=seed",
+        "looks=2 size=3 domain=db",
     ],
     bind,
 };
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
-    let looks = parameters.number("looks")?.unwrap_or(1.0);
+    let speckle = Speckle::of(parameters)?;
     let damping = parameters.number("damping")?.unwrap_or(1.0);
-    let filter = EnhancedLee { noise: (1.0 / looks).sqrt(), target: (1.0 + 2.0 / looks).sqrt(), damping };
-    window_statistics::bind(parameters, &inputs[0], Box::new(filter))
+    let filter = EnhancedLee { noise: speckle.variation, target: speckle.target(parameters), damping };
+    window_statistics::bind(parameters, &inputs[0], scale(parameters), Finish::OfPixel(Box::new(filter)))
 }
 
 #[derive(Clone, Copy)]
@@ -70,7 +66,7 @@ struct EnhancedLee {
     damping: f64,
 }
 
-impl Finish for EnhancedLee {
+impl FinishPixel for EnhancedLee {
     fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]) {
         dispatch!(level(), simd => filter(simd, *self, centres, means, variances));
     }
@@ -91,45 +87,6 @@ fn filter<S: Simd>(_: S, limits: EnhancedLee, centres: &[f64], means: &[f64], va
         } else {
             mixed
         };
-        *value = if mean.abs() < 1e-10 { 0.0 } else { chosen };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trial;
-
-    #[test]
-    fn agrees_with_a_plain_program() {
-        // Rows 2 to 4 of the 7x7 block that SNAP tests its filters with; expected from a two-pass program in numpy.
-        let input = trial::raster::<u8>(&[&[
-            &[107, 94, 128, 138, 96, 61, 82],
-            &[137, 129, 136, 105, 100, 55, 85],
-            &[144, 145, 113, 132, 119, 39, 50],
-        ]]);
-        let expected = [
-            127.11111111111111,
-            125.88888888888889,
-            124.44444444444444,
-            118.55555555555556,
-            95.0991181547816,
-            72.85739202525684,
-            66.73715116104083,
-        ];
-        let output = trial::run(&SPEC, "size=3 looks=20 type=f64", &input).unwrap().rows::<f64>(0);
-        for (found, expected) in output[1].iter().zip(expected) {
-            assert!((found / expected - 1.0).abs() < 1e-12, "{found} is not {expected}");
-        }
-    }
-
-    #[test]
-    fn an_even_raster_stays_as_it_is() {
-        for level in [0, 9] {
-            let row = [level; 5];
-            let input = trial::raster::<u16>(&[&[&row, &row, &row]]);
-            let output = trial::run(&SPEC, "size=3 looks=4", &input).unwrap().rows::<f32>(0);
-            assert_eq!(output, [[f32::from(level); 5]; 3]);
-        }
+        *value = if mean.abs() < LEAST_MEAN { 0.0 } else { chosen };
     }
 }
