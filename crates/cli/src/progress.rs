@@ -33,7 +33,7 @@ impl Shown {
     fn bar() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
         let colour = if std::env::var_os("NO_COLOR").is_some() { "" } else { ".green" };
-        let template = format!("{{percent:>3}} % {{bar:32{colour}}} {{msg}}, {{eta}} left");
+        let template = format!("{{prefix}}{{percent:>3}} % {{bar:32{colour}}} {{msg}}, {{eta}} left");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
@@ -68,6 +68,17 @@ impl Observer for Shown {
                     ));
                 }
             }
+            Shown::Nothing => {}
+        }
+    }
+
+    fn pass_begins(&self, pass: u64, passes: u64, what: &str) {
+        match self {
+            Shown::Bar(bar) => {
+                bar.reset();
+                bar.set_prefix(format!("pass {pass} of {passes} ({what}) "));
+            }
+            Shown::Json(_) => say(&format!("{{\"pass\":{pass},\"passes\":{passes}}}")),
             Shown::Nothing => {}
         }
     }

@@ -34,6 +34,20 @@ fn sides(halo: [u64; 4]) -> String {
 pub(crate) fn plan(plan: &PlanSummary) -> String {
     let mut lines = vec!["plan".to_owned()];
     lines.extend(plan.inputs.iter().map(|input| format!("  read     {}", raster(input))));
+    for first in &plan.preparations {
+        lines.push(format!(
+            "  first    {} for `{}`: {} sweep{} over {} tiles of {} x {} by {} workers, {} predicted",
+            first.subject,
+            first.operator,
+            first.passes,
+            if first.passes == 1 { "" } else { "s" },
+            first.tiles,
+            first.tile_width,
+            first.tile_height,
+            first.threads,
+            bytes(first.predicted_peak_bytes)
+        ));
+    }
     for stage in &plan.stages {
         let factor = stage.recompute_factor;
         let again = if factor > 1.0005 {
@@ -45,11 +59,12 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
     }
     lines.push(format!("  write    {}", raster(&plan.output)));
     lines.push(format!(
-        "  tiles    {} of {} x {}, {} pass, {} workers; halo of the chain {}; {:.1} % of the input read twice",
+        "  tiles    {} of {} x {}, {} pass{}, {} workers; halo of the chain {}; {:.1} % of the input read twice",
         plan.tiles,
         plan.tile_width,
         plan.tile_height,
         plan.passes,
+        if plan.passes == 1 { "" } else { "es" },
         plan.threads,
         sides(plan.halo),
         100.0 * (plan.read_factor - 1.0).max(0.0)

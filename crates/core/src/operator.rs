@@ -37,6 +37,11 @@ pub trait Operator: Send + Sync {
     /// Bytes of scratch that [`Operator::process`] takes for an output tile of this size.
     fn scratch_bytes(&self, output: Size) -> usize;
 
+    /// Bytes of tables that it holds all the time, where they are worth counting.
+    fn resident_bytes(&self) -> usize {
+        0
+    }
+
     /// Computes a tile. `inputs[i]` covers `need(i, output.window())`, clipped to its raster under [`Edge::Clip`].
     ///
     /// # Errors

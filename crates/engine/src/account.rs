@@ -136,6 +136,9 @@ impl Largest {
         for source in chain.sources() {
             line(&format!("tables of `{}`", source.name()), source.resident_bytes(), 1);
         }
+        for stage in &chain.stages {
+            line(&format!("tables of `{}`", stage.name), stage.operator.resident_bytes(), 1);
+        }
         line(
             &format!("tables of `{}`", graph.destination.name()),
             graph.destination.resident_bytes(workers),

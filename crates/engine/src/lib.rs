@@ -13,6 +13,7 @@ mod limits;
 mod memory;
 mod pipeline;
 mod plan;
+mod prepare;
 mod report;
 mod run;
 mod scanning;
@@ -21,8 +22,9 @@ mod survey;
 pub use limits::Limits;
 pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Stage, Step, resolve};
 pub use plan::Plan;
+pub use prepare::{Preparation, Sweeps};
 pub use report::{
-    AccountLine, Observer, PlanSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds,
-    StageSummary,
+    AccountLine, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions,
+    StageSeconds, StageSummary,
 };
 pub use survey::Survey;

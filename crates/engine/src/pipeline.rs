@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{Destination, Operator, RasterInfo, Result, Scan, Source, Window};
+use swathe_core::{Destination, Error, Operator, RasterInfo, Result, Scan, Source, Window};
 
 use crate::extend::InputNeed;
+use crate::prepare::Preparation;
 use crate::scanning::Scanned;
 
 /// The version of the job format that this engine writes and reads.
@@ -76,6 +77,14 @@ pub trait Catalogue {
     /// Where there is no such operator, or it can't do what is asked.
     fn operator(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>>;
 
+    /// What a step has to learn about its first input before it can be bound; nothing, where its parameters say all.
+    ///
+    /// # Errors
+    /// As [`Catalogue::operator`].
+    fn preparation(&self, _step: &Step, _inputs: &[RasterInfo]) -> Result<Option<Box<dyn Preparation>>> {
+        Ok(None)
+    }
+
     /// Whether a step carries something from row to row, so that it can only be the last one.
     fn is_scan(&self, step: &Step) -> bool;
 
@@ -123,20 +132,45 @@ pub fn resolve(
     steps: &[Step],
     catalogue: &dyn Catalogue,
 ) -> Result<(Box<dyn Source>, Vec<Stage>)> {
+    let mut steps = steps.to_vec();
+    let (source, stages, preparations) = resolve_with_stand_ins(read, &mut steps, catalogue)?;
+    match preparations.first() {
+        None => Ok((source, stages)),
+        Some((number, preparation)) => Err(Error::unsupported(format!(
+            "`{}` has to learn {} first, which cannot be done here",
+            steps[*number].operator,
+            preparation.subject()
+        ))),
+    }
+}
+
+/// What steps have to learn, with the numbers of the steps.
+type Preparations = Vec<(usize, Box<dyn Preparation>)>;
+
+/// As [`resolve`], with stand-ins for the steps that have to learn something, which are put into `steps`.
+fn resolve_with_stand_ins(
+    read: &Input,
+    steps: &mut [Step],
+    catalogue: &dyn Catalogue,
+) -> Result<(Box<dyn Source>, Vec<Stage>, Preparations)> {
     let source = catalogue.open(read)?;
     let mut info = source.info().clone();
     let mut stages = Vec::with_capacity(steps.len());
-    for step in steps {
+    let mut preparations = Vec::new();
+    for (number, step) in steps.iter_mut().enumerate() {
         let with = step.with.iter().map(|input| catalogue.open(input)).collect::<Result<Vec<_>>>()?;
         let mut inputs = vec![info];
         inputs.extend(with.iter().map(|source| source.info().clone()));
-        let operator = catalogue
-            .operator(step, &inputs)
-            .map_err(|error| error.at(format_args!("`{}`", step.operator)))?;
+        let place = format!("`{}`", step.operator);
+        if let Some(preparation) = catalogue.preparation(step, &inputs).map_err(|error| error.at(&place))? {
+            *step = preparation.stand_in();
+            preparations.push((number, preparation));
+        }
+        let operator = catalogue.operator(step, &inputs).map_err(|error| error.at(&place))?;
         info = operator.output().clone();
         stages.push(Stage { name: step.operator.clone(), operator, with });
     }
-    Ok((source, stages))
+    Ok((source, stages, preparations))
 }
 
 impl Graph {
@@ -145,27 +179,46 @@ impl Graph {
     /// # Errors
     /// Usage, for a job of another version; and whatever the catalogue says.
     pub fn resolve(pipeline: &Pipeline, catalogue: &dyn Catalogue) -> Result<Self> {
+        let (graph, stood_in, preparations) = Graph::with_stand_ins(pipeline, catalogue)?;
+        match preparations.first() {
+            None => Ok(graph),
+            Some((number, preparation)) => Err(Error::unsupported(format!(
+                "`{}` has to learn {} first: plan the pipeline, not the graph",
+                stood_in.steps[*number].operator,
+                preparation.subject()
+            ))),
+        }
+    }
+
+    /// Resolves every name of a pipeline, with stand-ins for the steps that have something to learn: the graph, the
+    /// pipeline that it was made of, and what is to be learned.
+    pub(crate) fn with_stand_ins(
+        pipeline: &Pipeline,
+        catalogue: &dyn Catalogue,
+    ) -> Result<(Self, Pipeline, Preparations)> {
         if pipeline.version != JOB_VERSION {
-            return Err(swathe_core::Error::usage(format!(
+            return Err(Error::usage(format!(
                 "the job has version {}, this program reads version {JOB_VERSION}",
                 pipeline.version
             )));
         }
-        let (steps, last) = match pipeline.steps.split_last() {
-            Some((last, earlier)) if catalogue.is_scan(last) => (earlier, Some(last)),
-            _ => (pipeline.steps.as_slice(), None),
+        let mut stood_in = pipeline.clone();
+        let (steps, last) = match stood_in.steps.split_last_mut() {
+            Some((last, earlier)) if catalogue.is_scan(last) => (earlier, Some(&*last)),
+            _ => (stood_in.steps.as_mut_slice(), None),
         };
-        let (source, stages) = resolve(&pipeline.read, steps, catalogue)?;
+        let (source, stages, preparations) = resolve_with_stand_ins(&pipeline.read, steps, catalogue)?;
         let chain = Chain { source, stages };
         let Some(last) = last else {
             let destination = catalogue.destination(&pipeline.write, chain.output())?;
-            return Ok(Graph { chain, destination });
+            return Ok((Graph { chain, destination }, stood_in, preparations));
         };
         let scan = catalogue
             .scan(last, chain.output())
             .map_err(|error| error.at(format_args!("`{}`", last.operator)))?;
         let destination = catalogue.destination(&pipeline.write, scan.output())?;
-        Ok(Graph { chain, destination: Box::new(Scanned { scan, destination }) })
+        let graph = Graph { chain, destination: Box::new(Scanned { scan, destination }) };
+        Ok((graph, stood_in, preparations))
     }
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.

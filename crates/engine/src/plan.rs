@@ -6,6 +6,7 @@ use crate::account::{self, Largest, Work, stretches};
 use crate::grid::TileGrid;
 use crate::limits::Limits;
 use crate::pipeline::Graph;
+use crate::prepare::Preparing;
 use crate::report::{AccountLine, PlanSummary, RasterSummary, RunOptions, StageSummary};
 
 /// What will happen: a graph with its tile grid, workers and account. Serialises as a [`PlanSummary`].
@@ -14,6 +15,8 @@ pub struct Plan {
     pub(crate) grid: TileGrid,
     pub(crate) skip_flush: bool,
     pub(crate) summary: PlanSummary,
+    /// What is to be learned first; the graph then only stands in for the one that will be run.
+    pub(crate) preparing: Option<Box<Preparing>>,
 }
 
 /// The work that one more tile costs by itself (handing out, maps, wake-ups), in pixels computed.
@@ -65,7 +68,7 @@ impl Plan {
             }
         }
         let summary = summarise(&graph, &grid, workers, budget_bytes, budget_reason, account);
-        Ok(Plan { graph, grid, skip_flush: options.skip_flush, summary })
+        Ok(Plan { graph, grid, skip_flush: options.skip_flush, summary, preparing: None })
     }
 
     /// Everything there is to say about the plan.
@@ -238,6 +241,7 @@ fn summarise(
             graph.destination.method(),
         ),
         passes: 1,
+        preparations: Vec::new(),
         tile_width: grid.tile_size().width as u64,
         tile_height: grid.tile_size().height as u64,
         tiles: grid.count(),

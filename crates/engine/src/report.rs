@@ -58,6 +58,48 @@ pub struct StageSummary {
     pub recompute_factor: f64,
 }
 
+/// Sweeps that come before the one that writes, because an operator has to know about all pixels of its input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreparationSummary {
+    /// The operator.
+    pub operator: String,
+    /// What is learned.
+    pub subject: String,
+    /// Sweeps that it takes.
+    pub passes: u64,
+    /// Tile width of the first of them.
+    pub tile_width: u64,
+    /// Tile height.
+    pub tile_height: u64,
+    /// Number of tiles.
+    pub tiles: u64,
+    /// Workers.
+    pub threads: u64,
+    /// Bytes that each sweep reads, as stored.
+    pub read_bytes: u64,
+    /// The memory account of a sweep.
+    pub account: Vec<AccountLine>,
+    /// The most resident memory that a sweep is expected to use, in bytes.
+    pub predicted_peak_bytes: u64,
+}
+
+impl PreparationSummary {
+    pub(crate) fn new(operator: &str, subject: String, passes: u64, sweep: PlanSummary) -> Self {
+        PreparationSummary {
+            operator: operator.into(),
+            subject,
+            passes,
+            tile_width: sweep.tile_width,
+            tile_height: sweep.tile_height,
+            tiles: sweep.tiles,
+            threads: sweep.threads,
+            read_bytes: sweep.read_bytes,
+            account: sweep.account,
+            predicted_peak_bytes: sweep.predicted_peak_bytes,
+        }
+    }
+}
+
 /// What will happen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
@@ -69,6 +111,9 @@ pub struct PlanSummary {
     pub output: RasterSummary,
     /// Sweeps over the input.
     pub passes: u64,
+    /// Those that come before the one that writes; nothing of them is run to make a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preparations: Vec<PreparationSummary>,
     /// Tile width.
     pub tile_width: u64,
     /// Tile height.
@@ -85,7 +130,7 @@ pub struct PlanSummary {
     pub budget_bytes: u64,
     /// Where the budget comes from, in words.
     pub budget_reason: String,
-    /// The memory account; it adds up to `predicted_peak_bytes`.
+    /// The memory account of the sweep that takes most; it adds up to `predicted_peak_bytes`.
     pub account: Vec<AccountLine>,
     /// The most resident memory that the run is expected to use, in bytes.
     pub predicted_peak_bytes: u64,
@@ -97,6 +142,22 @@ pub struct PlanSummary {
     pub disk_needed_bytes: u64,
     /// Bytes free on the output's disk, where it can be told.
     pub disk_free_bytes: Option<u64>,
+}
+
+impl PlanSummary {
+    /// Counts the sweeps that come first.
+    pub(crate) fn add_preparations(&mut self, preparations: &[PreparationSummary]) {
+        for preparation in preparations {
+            self.passes += preparation.passes;
+            self.read_bytes =
+                self.read_bytes.saturating_add(preparation.read_bytes.saturating_mul(preparation.passes));
+            if preparation.predicted_peak_bytes > self.predicted_peak_bytes {
+                self.predicted_peak_bytes = preparation.predicted_peak_bytes;
+                self.account.clone_from(&preparation.account);
+            }
+        }
+        self.preparations.extend_from_slice(preparations);
+    }
 }
 
 /// Seconds that workers spent, added up over all of them.
@@ -139,6 +200,28 @@ pub struct Report {
     pub pixels_per_second: f64,
     /// What held the run up, in a sentence.
     pub limited_by: String,
+    /// The sweeps that came before; seconds and bytes read of the whole run include theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes_before: Vec<Report>,
+}
+
+impl Report {
+    /// The same with sweeps that came before.
+    pub(crate) fn after(mut self, passes: Vec<Report>) -> Self {
+        let pixels = self.pixels_per_second * self.wall_seconds;
+        for pass in &passes {
+            self.wall_seconds += pass.wall_seconds;
+            self.cpu_seconds += pass.cpu_seconds;
+            self.seconds.read += pass.seconds.read;
+            self.seconds.compute += pass.seconds.compute;
+            self.seconds.write += pass.seconds.write;
+            self.seconds.wait += pass.seconds.wait;
+            self.read_bytes += pass.read_bytes;
+        }
+        self.pixels_per_second = pixels / self.wall_seconds;
+        self.passes_before = passes;
+        self
+    }
 }
 
 /// How far a run is.
@@ -158,6 +241,9 @@ pub struct Progress {
 pub trait Observer: Sync {
     /// A tile was written.
     fn tile_done(&self, progress: Progress);
+
+    /// A pass (from 1) of several begins; `what` says what it is for. A run of one pass does not say so.
+    fn pass_begins(&self, _pass: u64, _passes: u64, _what: &str) {}
 }
 
 /// An observer that does not care.

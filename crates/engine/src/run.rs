@@ -44,8 +44,12 @@ impl Plan {
     /// # Errors
     /// Whatever went wrong first, with its tile. Interrupted, where `cancel` was set. Nothing stays behind then.
     pub fn run(self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
+        if let Some(preparing) = self.preparing {
+            drop(self.graph);
+            return preparing.run(observer, cancel);
+        }
         let (start, cpu_start) = (Instant::now(), memory::cpu_seconds());
-        let Plan { graph: Graph { chain, destination }, grid, skip_flush, summary } = self;
+        let Plan { graph: Graph { chain, destination }, grid, skip_flush, summary, .. } = self;
         let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
         let sink = destination.create()?;
         let output = chain.output();
@@ -113,6 +117,7 @@ impl Plan {
             measured_peak_bytes: memory::peak_resident_bytes(),
             pixels_per_second: (output.size.pixels() * output.bands) as f64 / wall_seconds,
             plan: summary,
+            passes_before: Vec::new(),
         })
     }
 }

@@ -10,6 +10,7 @@ use swathe_core::OperatorSpec;
 pub mod focal;
 pub mod geometry;
 pub mod point;
+pub mod prepare;
 pub mod rank;
 pub mod reduce;
 mod rows;
@@ -30,6 +31,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &focal::variance::VARIATION,
     &speckle::enhanced_frost::SPEC,
     &speckle::enhanced_lee::SPEC,
+    &point::equalize::SPEC,
     &geometry::reorient::FLIP,
     &speckle::frost::SPEC,
     &speckle::gamma_map::SPEC,
@@ -46,6 +48,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &reduce::lanes::SPEC,
     &geometry::reorient::ROTATE90,
     &focal::variance::DEVIATION,
+    &point::stretch::SPEC,
     &geometry::reorient::TRANSPOSE,
     &focal::variance::VARIANCE,
 ];

@@ -7,13 +7,14 @@ use swathe_core::{
     Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Scan, Source, Spec,
     Value,
 };
-use swathe_engine::{Catalogue, Input, Limits, Output, Step};
+use swathe_engine::{Catalogue, Input, Limits, Output, Preparation, Step};
 use swathe_io::{
     AccessMethod, Compression, Format, Interleave, OpenOptions, OutputOptions, Strips, WriteMethod,
     WritePredictor,
 };
 
 use crate::job::{Job, RunSettings};
+use crate::preparation::Learning;
 
 /// The largest table that a parameter may name.
 const TABLE_BYTES: u64 = 64 << 20;
@@ -116,6 +117,16 @@ impl Catalogue for Formats {
             }));
         };
         (spec.bind)(&parameters(spec, step, inputs.len())?, inputs)
+    }
+
+    fn preparation(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Option<Box<dyn Preparation>>> {
+        let (Some(asking), Some(spec)) =
+            (swathe_operators::prepare::find(&step.operator), swathe_operators::find(&step.operator))
+        else {
+            return Ok(None);
+        };
+        let asked = (asking.ask)(&parameters(spec, step, inputs.len())?, &inputs[0])?;
+        Ok(asked.map(|asked| Box::new(Learning::new(step, &inputs[0], asked)) as Box<dyn Preparation>))
     }
 
     fn is_scan(&self, step: &Step) -> bool {

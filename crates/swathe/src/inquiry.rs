@@ -2,12 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use swathe_core::{Error, NodataPolicy, Parameters, RasterInfo, Reduction, Result, Value};
-use swathe_engine::{Input, Limits, Observer, PlanSummary, Report, RunOptions, Step, Survey, resolve};
-use swathe_operators::reduce::{About, Answer, Question, QuestionSpec, Sweep};
+use swathe_core::{Error, NodataPolicy, Parameters, Result, Value};
+use swathe_engine::{Input, Limits, Observer, PlanSummary, Report, RunOptions, Step, Sweeps, resolve};
+use swathe_operators::reduce::{About, Answer, Question, QuestionSpec};
 
 use crate::catalogue::Formats;
 use crate::job::RunSettings;
+use crate::preparation::Asking;
 
 /// A question to a raster, or to what steps make of it.
 #[derive(Clone, Debug)]
@@ -54,11 +55,12 @@ impl Inquiry {
     /// # Errors
     /// As [`crate::plan`].
     pub fn plan(&self) -> Result<PlanSummary> {
-        let mut sweeps = self.sweeps()?;
-        let planned = sweeps.info.clone();
-        let outcome = self.question.answer(&planned, &mut Planning(&mut sweeps));
-        match (sweeps.planned, outcome) {
-            (Some(summary), _) => Ok(PlanSummary { passes: self.question.sweeps(&planned), ..summary }),
+        let (formats, options, limits) = self.ways()?;
+        let mut sweeps = Sweeps::new((&self.read, &self.steps), &formats, &options, &limits);
+        let info = sweeps.info()?;
+        let outcome = self.question.answer(&info, &mut Asking(&mut sweeps));
+        match (sweeps.into_planned(), outcome) {
+            (Some(summary), _) => Ok(PlanSummary { passes: self.question.sweeps(&info), ..summary }),
             (None, Err(error)) => Err(error),
             (None, Ok(_)) => Err(Error::bug("a question was answered without looking")),
         }
@@ -69,23 +71,17 @@ impl Inquiry {
     /// # Errors
     /// As [`swathe_engine::Plan::run`].
     pub fn find(&self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Findings> {
-        let mut sweeps = self.sweeps()?;
-        let info = sweeps.info.clone();
-        let answer = self.question.answer(&info, &mut Running { sweeps: &mut sweeps, observer, cancel })?;
-        Ok(Findings { answer, reports: sweeps.reports })
+        let (formats, options, limits) = self.ways()?;
+        let sweeps = Sweeps::new((&self.read, &self.steps), &formats, &options, &limits);
+        let info = sweeps.info()?;
+        let mut sweeps =
+            sweeps.watched(observer, cancel).counted(1, self.question.sweeps(&info), "looking at all pixels");
+        let answer = self.question.answer(&info, &mut Asking(&mut sweeps))?;
+        Ok(Findings { answer, reports: sweeps.into_reports() })
     }
 
-    fn sweeps(&self) -> Result<Sweeps<'_>> {
-        let (source, stages) = resolve(&self.read, &self.steps, &Formats::reading(&self.run))?;
-        let info = stages.last().map_or_else(|| source.info(), |stage| stage.operator.output()).clone();
-        Ok(Sweeps {
-            inquiry: self,
-            info,
-            options: self.run.options()?,
-            limits: Limits::detect(),
-            planned: None,
-            reports: Vec::new(),
-        })
+    fn ways(&self) -> Result<(Formats, RunOptions, Limits)> {
+        Ok((Formats::reading(&self.run), self.run.options()?, Limits::detect()))
     }
 }
 
@@ -95,47 +91,4 @@ pub(crate) fn summary_of(read: Input, run: RunSettings) -> Result<Answer> {
     let question = Question { about, policy: NodataPolicy::Ignore };
     let inquiry = Inquiry { read, steps: Vec::new(), question, run };
     Ok(inquiry.find(&(), &AtomicBool::new(false))?.answer)
-}
-
-/// What all sweeps of an inquiry share.
-struct Sweeps<'a> {
-    inquiry: &'a Inquiry,
-    info: RasterInfo,
-    options: RunOptions,
-    limits: Limits,
-    planned: Option<PlanSummary>,
-    reports: Vec<Report>,
-}
-
-impl Sweeps<'_> {
-    fn survey<R: Reduction>(&self, reduction: R) -> Result<Survey<R>> {
-        let Inquiry { read, steps, run, .. } = self.inquiry;
-        let (source, stages) = resolve(read, steps, &Formats::reading(run))?;
-        Survey::new(source, stages, ("answer", reduction), &self.options, &self.limits)
-    }
-}
-
-/// Plans the first sweep and goes no further.
-struct Planning<'a, 'b>(&'a mut Sweeps<'b>);
-
-impl Sweep for Planning<'_, '_> {
-    fn sweep<R: Reduction>(&mut self, reduction: R) -> Result<R::Partial> {
-        self.0.planned = Some(self.0.survey(reduction)?.summary().clone());
-        Err(Error::interrupted("only planned"))
-    }
-}
-
-/// Runs every sweep.
-struct Running<'a, 'b> {
-    sweeps: &'a mut Sweeps<'b>,
-    observer: &'a dyn Observer,
-    cancel: &'a AtomicBool,
-}
-
-impl Sweep for Running<'_, '_> {
-    fn sweep<R: Reduction>(&mut self, reduction: R) -> Result<R::Partial> {
-        let (partial, report) = self.sweeps.survey(reduction)?.run(self.observer, self.cancel)?;
-        self.sweeps.reports.push(report);
-        Ok(partial)
-    }
 }

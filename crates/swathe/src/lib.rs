@@ -25,6 +25,7 @@ mod compare;
 mod info;
 mod inquiry;
 mod job;
+mod preparation;
 mod quantity;
 
 use swathe_core::{RasterInfo, Result, Source};
@@ -41,8 +42,8 @@ pub use swathe_core::{
     Scalar, Size, Spec, Value, Window,
 };
 pub use swathe_engine::{
-    AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary, Progress,
-    RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
+    AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary,
+    PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
 };
 pub use swathe_io::{
     Channels, Pattern, Picture, PreviewOptions, SyntheticOptions, SyntheticSource, file_of, side_by_side,
@@ -56,8 +57,8 @@ pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};
 /// Whatever is wrong with the job, its inputs or its output; Limit, where the budget cannot hold it.
 pub fn plan(job: &Job) -> Result<Plan> {
     let limits = Limits::detect();
-    let graph = Graph::resolve(&job.pipeline, &Formats::for_job(job, &limits))?;
-    Plan::new(graph, &job.run.options()?, &limits)
+    let formats = Box::new(Formats::for_job(job, &limits));
+    Plan::of(&job.pipeline, formats, &job.run.options()?, &limits)
 }
 
 /// Thinks out the making of a synthetic scene.

@@ -150,6 +150,16 @@ impl ValueCounts {
             .filter(|(_, count)| *count > 0)
     }
 
+    /// The counts of all bands together.
+    pub fn sum(bands: &[ValueCounts]) -> Self {
+        let mut sum = ValueCounts::new(bands.first().map_or(SampleType::U8, |band| band.sample_type));
+        for band in bands {
+            sum.totals.iter_mut().zip(&band.totals).for_each(|(total, more)| *total += more);
+            sum.missing += band.missing;
+        }
+        sum
+    }
+
     /// Pixels that hold data.
     pub fn count(&self) -> u64 {
         self.totals.iter().sum()

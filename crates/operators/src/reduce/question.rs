@@ -8,7 +8,7 @@ use swathe_core::{
 use super::counts::is_narrow;
 use super::{
     BandSummary, BinCounts, BinCountsOf, Bins, Extremes, ExtremesOf, Interpolation, MomentsOf, Product,
-    ProductOf, Quantiles, RankSearch, ValueCountsOf,
+    ProductOf, Quantiles, RankSearch, ValueCounts, ValueCountsOf,
 };
 
 /// What is asked of every band of a raster.
@@ -104,8 +104,11 @@ impl Question {
     ) -> Result<Vec<(BandSummary, Vec<f64>)>> {
         if is_narrow(info.sample_type) {
             let counts = sweep.sweep(ValueCountsOf::new(info, self.policy)?)?;
-            let percentiles =
-                |counts| quantiles.map(|quantiles| quantiles.of_counts(counts)).unwrap_or_default();
+            let all = quantiles.filter(|quantiles| quantiles.is_joint()).map(|_| ValueCounts::sum(&counts));
+            let percentiles = |counts| {
+                let of = |quantiles: &Quantiles| quantiles.of_counts(all.as_ref().unwrap_or(counts));
+                quantiles.map(of).unwrap_or_default()
+            };
             return Ok(counts
                 .iter()
                 .map(|counts| (BandSummary::from(counts), percentiles(counts)))

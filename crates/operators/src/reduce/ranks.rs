@@ -48,6 +48,8 @@ impl Interpolation {
 pub struct Quantiles {
     percentiles: Vec<f64>,
     interpolation: Interpolation,
+    /// Whether they are those of all bands together.
+    joint: bool,
 }
 
 /// Most percentiles looked for at once, since each can take two tables of 512 KiB.
@@ -68,7 +70,18 @@ impl Quantiles {
         if let Some(wrong) = percentiles.iter().find(|percentile| !(0.0..=100.0).contains(*percentile)) {
             return Err(Error::usage(format!("the percentile {wrong} is not from 0 to 100")));
         }
-        Ok(Quantiles { percentiles: percentiles.to_vec(), interpolation })
+        Ok(Quantiles { percentiles: percentiles.to_vec(), interpolation, joint: false })
+    }
+
+    /// The same of all bands together; every band then has the same ones.
+    #[must_use]
+    pub fn joint(self) -> Self {
+        Quantiles { joint: true, ..self }
+    }
+
+    /// True where the percentiles are those of all bands together.
+    pub fn is_joint(&self) -> bool {
+        self.joint
     }
 
     /// The ranks (from 0) that are needed among `count` values, ascending, none twice.
@@ -180,6 +193,7 @@ pub struct RankSearch {
     quantiles: Quantiles,
     /// Bits of the key that are known.
     known_bits: u32,
+    /// For each band, or one for all of them.
     bands: Vec<BandSearch>,
 }
 
@@ -197,7 +211,8 @@ impl RankSearch {
     /// A search that has not begun.
     pub fn new(info: &RasterInfo, policy: NodataPolicy, quantiles: Quantiles) -> Self {
         let band = BandSearch { prefixes: vec![0], ..BandSearch::default() };
-        RankSearch { info: info.clone(), policy, quantiles, known_bits: 0, bands: vec![band; info.bands] }
+        let bands = vec![band; if quantiles.joint { 1 } else { info.bands }];
+        RankSearch { info: info.clone(), policy, quantiles, known_bits: 0, bands }
     }
 
     fn key_bits(&self) -> u32 {
@@ -259,12 +274,13 @@ impl RankSearch {
             };
             self.quantiles.of(band.count, value)
         };
-        self.bands.iter().map(of).collect()
+        (0..self.info.bands).map(|band| of(&self.bands[band.min(self.bands.len() - 1)])).collect()
     }
 
     fn add_band<T: Key>(&self, digits: &mut Digits, band: usize, tile: &TileView<'_>, flags: &mut [u8]) {
         let validity = Validity::<T>::new(&self.info, self.policy);
-        let (bits, prefixes) = (self.digit_bits(), &self.bands[band].prefixes);
+        let search = band.min(self.bands.len() - 1);
+        let (bits, prefixes) = (self.digit_bits(), &self.bands[search].prefixes);
         let shift = self.key_bits() - self.known_bits - bits;
         let mask = (1_u64 << bits) - 1;
         for y in 0..tile.window().height {
@@ -304,7 +320,8 @@ impl Reduction for RankSearch {
 
     fn add(&self, partial: &mut Self::Partial, tile: &TileView<'_>) -> Result<()> {
         let mut flags = vec![0; tile.window().width];
-        for (band, digits) in partial.iter_mut().enumerate() {
+        for band in 0..self.info.bands {
+            let digits = &mut partial[band.min(self.bands.len() - 1)];
             with_sample!(self.info.sample_type, T => self.add_band::<T>(digits, band, tile, &mut flags));
         }
         Ok(())
