@@ -92,7 +92,8 @@ fn ask(parameters: &Parameters, input: &RasterInfo) -> Result<Option<Asked>> {
     Ok(Some(Asked {
         question: Question { about, policy: parameters.nodata_policy()? },
         subject: "the histogram".into(),
-        stand_in: vec![("counts", Some(String::new()))],
+        // As many tables as there will be.
+        stand_in: vec![("counts", Some(";".repeat(input.bands.saturating_sub(1))))],
         settle: Box::new(|answer| {
             let Answer::Histogram(bands) = answer else {
                 return Err(Error::bug("a histogram was not answered"));

@@ -277,7 +277,7 @@ fn spread<S: Simd>(_: S, values: &mut [f64], line: Line) {
     }
     for value in values.iter_mut() {
         let part = (*value - low) / width;
-        // Held between the ends first, so that these are met exactly.
+        // Held before it is scaled, so that what lies outside meets the very value of the end.
         let part = if part < 0.0 { 0.0 } else { part };
         let part = if part > 1.0 { 1.0 } else { part };
         *value = part * height + least;
