@@ -25,6 +25,7 @@ pub use simd::{CpuLevel, ForcedLevel, cpu_level, force_level};
 /// Every operator, sorted by name.
 #[rustfmt::skip] // one line an operator
 pub static OPERATORS: &[&OperatorSpec] = &[
+    &point::calc::SPEC,
     &point::cast::SPEC,
     &focal::convolve::SPEC,
     &point::copy::SPEC,
