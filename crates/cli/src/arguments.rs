@@ -7,6 +7,8 @@ use swathe::reduce::{QUESTIONS, QuestionSpec};
 use swathe::scan::SCANS;
 use swathe::{Input, Parameter, ParameterKind, RunSettings, Spec};
 
+use crate::commands::calc;
+
 /// The whole command.
 pub(crate) fn command() -> Command {
     let mut command = Command::new("swathe")
@@ -17,7 +19,10 @@ pub(crate) fn command() -> Command {
         .subcommand_required(false)
         .arg_required_else_help(true);
     for spec in swathe::OPERATORS {
-        command = command.subcommand(operator(spec));
+        command = command.subcommand(match spec.name {
+            calc::NAME => with_run_options(with_output_options(calc::command(spec))),
+            _ => operator(spec),
+        });
     }
     command = SCANS.iter().fold(command, |command, spec| command.subcommand(operator(spec)));
     command = QUESTIONS.iter().fold(command, |command, spec| command.subcommand(question(spec)));
@@ -101,7 +106,8 @@ fn operator<B>(spec: &Spec<B>) -> Command {
     with_run_options(with_output_options(command.arg(nodata_value())))
 }
 
-fn nodata_value() -> Arg {
+/// The option that says what is no data in the inputs.
+pub(crate) fn nodata_value() -> Arg {
     let argument = Arg::new("nodata-value").long("nodata-value").value_name("V").allow_hyphen_values(true);
     argument.help("take this for no data, whatever the file says")
 }
@@ -117,8 +123,12 @@ fn question(spec: &QuestionSpec) -> Command {
 
 /// The raster of that name, read as the command's options say.
 pub(crate) fn input_of(matches: &ArgMatches, name: &str) -> Input {
-    let mut input =
-        Input { path: matches.get_one::<String>(name).cloned().unwrap_or_default(), ..Input::default() };
+    reading(matches.get_one::<String>(name).cloned().unwrap_or_default(), matches)
+}
+
+/// The raster at `path`, read as the command's options say.
+pub(crate) fn reading(path: String, matches: &ArgMatches) -> Input {
+    let mut input = Input { path, ..Input::default() };
     if let Some(nodata) = matches.get_one::<String>("nodata-value") {
         input.options.insert("nodata-value".into(), nodata.clone());
     }
@@ -170,7 +180,15 @@ pub(crate) fn value_name(kind: ParameterKind) -> String {
 
 /// The parameters that were given, as text.
 pub(crate) fn parameters_of<B>(spec: &Spec<B>, matches: &ArgMatches) -> BTreeMap<String, String> {
-    let given = spec.parameters.iter().filter_map(|parameter| {
+    given(spec.parameters.iter(), matches)
+}
+
+/// Those of `parameters` that were given, as text.
+pub(crate) fn given<'p>(
+    parameters: impl Iterator<Item = &'p Parameter>,
+    matches: &ArgMatches,
+) -> BTreeMap<String, String> {
+    let given = parameters.filter_map(|parameter| {
         let text = match parameter.kind {
             ParameterKind::Flag => matches.get_flag(parameter.name).then(|| "true".to_owned()),
             _ => matches.get_one::<String>(parameter.name).cloned(),

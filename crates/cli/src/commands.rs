@@ -1,5 +1,6 @@
 //! The commands that are no operators, one file each.
 
+pub(crate) mod calc;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod demo;

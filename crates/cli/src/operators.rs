@@ -21,6 +21,7 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> Result<Done, Error> {
         return commands::questions::reduce(matches);
     }
     match swathe::find_operator(name) {
+        Some(spec) if name == commands::calc::NAME => commands::calc::run(spec, matches),
         Some(spec) => process_one(spec, matches),
         None => Err(Error::usage(format!("there is no command `{name}`"))),
     }

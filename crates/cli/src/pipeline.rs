@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use swathe::{Error, Input, JOB_VERSION, Job, Output, Pipeline, Spec, Step};
 
+use crate::commands::calc;
 use crate::exit::Done;
 use crate::{arguments, operators};
 
@@ -64,6 +65,7 @@ fn operator(step: &[String]) -> Result<Step, Error> {
         return parameters(spec, step);
     }
     match swathe::find_operator(name) {
+        Some(spec) if name == calc::NAME => calc::step(spec, step, matches_of),
         Some(spec) => parameters(spec, step),
         None => Err(Error::usage(format!("there is no operator `{name}`; `swathe operators` lists them"))),
     }

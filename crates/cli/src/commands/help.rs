@@ -5,6 +5,7 @@ use swathe::reduce::QUESTIONS;
 use swathe::{Error, ParameterKind, Spec};
 
 use crate::arguments;
+use crate::commands::calc;
 use crate::exit::{Done, print};
 
 /// Runs the command.
@@ -36,6 +37,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
 
 /// The page of what reads rasters and writes one.
 fn processing<B>(spec: &Spec<B>) -> String {
+    if spec.name == calc::NAME {
+        return page(spec, calc::USAGE);
+    }
     let inputs = arguments::input_names(spec).join(" ");
     page(spec, &format!("{inputs} OUTPUT [parameters] [output options] [run options]"))
 }

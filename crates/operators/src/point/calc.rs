@@ -66,7 +66,7 @@ use program::{Constants, compile};
 use store::Store;
 use syntax::{Pixel, Scope};
 use typing::{Surroundings, Typed};
-use validity::{Checked, check_validity};
+use validity::check_validity;
 
 /// How many inputs there can be: as many as there are letters.
 const GREATEST_INPUTS: usize = 26;
@@ -137,16 +137,12 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         example: "swathe calc ndvi.tif \"(B - A) / (B + A)\" -A red.tif -B nir.tif --type f32",
     },
     trials: &[
-        "expression=A",
         "expression=(A-A[1,0])/(A+A[1,0]) type=f32",
-        "expression=A[1,0]-A[-1,-2]+A[0,3] boundary=mirror",
-        "expression=where(A>3,A*2,A[0,1]);A%7 type=i16",
-        "expression=sqrt(abs(A))+col()*row()+x type=f64 names=x",
-        "expression=where(isnodata(A),-1,A)",
-        "expression=where(A>5,nodata(),A) nodata=propagate",
-        "expression=(A>3)&(A[2,2]<9)|isnan(A)",
-        "expression=sin(A/100.0)+exp(2f*A/1e6);A**0.5 type=u8 output-nodata=7",
-        "expression=A//3+A**2;-A nodata=value boundary=constant=3",
+        "expression=where(A>3,A*2,A[0,1]);A%7;A[1,0]-A[-1,-2]+A.2[0,3] type=i16 boundary=mirror",
+        "expression=sqrt(abs(v))+col()*row()+v type=f64 names=v nodata=propagate",
+        "expression=where(isnodata(A),-1,where(A>5,nodata(),A))",
+        "expression=sin(A/100.0)+exp(2f*A/1e6);(A>3)&(A[2,2]<9)|isnan(A);A**0.5 type=u8 output-nodata=7",
+        "expression=A//3+A**2;-A;abs(A) nodata=value boundary=constant=3",
     ],
     bind,
 };
@@ -243,8 +239,8 @@ fn with_output(
         kind = Kind::Float;
     }
     let makes_none = typed.graph.nodes().iter().any(|node| node.operation == Operation::Nodata);
-    let has_none = policy != NodataPolicy::Value
-        && inputs.iter().any(|input| input.nodata.is_some() || input.mask);
+    let has_none =
+        policy != NodataPolicy::Value && inputs.iter().any(|input| input.nodata.is_some() || input.mask);
     let nodata = match parameters.number("output-nodata")? {
         Some(_) => parameters.text("output-nodata").map(Scalar::parse).transpose()?,
         None if !has_none && !makes_none => None,

@@ -25,16 +25,15 @@ pub(crate) type Outcome<T> = Result<T, Box<Complaint>>;
 impl Complaint {
     /// The caller's fault.
     pub(crate) fn usage(span: Span, reason: impl Into<String>, way_out: impl Into<String>) -> Box<Self> {
-        Box::new(Complaint {
-            kind: ErrorKind::Usage,
-            span,
-            reason: reason.into(),
-            way_out: way_out.into(),
-        })
+        Box::new(Complaint { kind: ErrorKind::Usage, span, reason: reason.into(), way_out: way_out.into() })
     }
 
     /// Understood, and not supported.
-    pub(crate) fn unsupported(span: Span, reason: impl Into<String>, way_out: impl Into<String>) -> Box<Self> {
+    pub(crate) fn unsupported(
+        span: Span,
+        reason: impl Into<String>,
+        way_out: impl Into<String>,
+    ) -> Box<Self> {
         let complaint = Complaint::usage(span, reason, way_out);
         Box::new(Complaint { kind: ErrorKind::Unsupported, ..*complaint })
     }
@@ -76,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_caret_stands_under_the_place() {
-        let error = Complaint::usage(8..9, "there is no input `C`", "the inputs are `A`, `B`").into_error("A + B + C");
+        let error = Complaint::usage(8..9, "there is no input `C`", "the inputs are `A`, `B`")
+            .into_error("A + B + C");
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert_eq!(
             error.to_string(),

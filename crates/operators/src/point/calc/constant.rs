@@ -68,9 +68,7 @@ fn integers(
         Operation::Modulo => Some(floored_rest(a, b)),
         Operation::Power if b < 0 => return Ok(Constant::Double(libm::pow(a as f64, b as f64))),
         Operation::Power => power(a, b),
-        Operation::ShiftLeft => {
-            shift.and_then(|shift| a.checked_mul(1_i128 << shift))
-        }
+        Operation::ShiftLeft => shift.and_then(|shift| a.checked_mul(1_i128 << shift)),
         Operation::ShiftRight => u32::try_from(b).ok().map(|shift| a >> shift.min(127)),
         Operation::And => Some(a & b),
         Operation::Or => Some(a | b),
@@ -150,7 +148,7 @@ mod tests {
         assert_eq!(with(Bool(true), Operation::Add, Bool(true)), Int(2));
         assert_eq!(with(Bool(true), Operation::Xor, Bool(true)), Bool(false));
         assert_eq!(with(Double(-7.5), Operation::Modulo, Int(3)), Double(1.5));
-        assert_eq!(with(Double(5.3), Operation::Modulo, Double(0.1)), Double(0.099_999_999_999_999_7));
+        assert_eq!(with(Double(5.3), Operation::Modulo, Double(0.1)), Double(0.099_999_999_999_999_53));
         assert_eq!(with(Double(-7.5), Operation::FloorDivide, Double(2.0)), Double(-4.0));
         assert_eq!(with(Int(3), Operation::Less, Double(3.5)), Bool(true));
         assert_eq!(with(Double(f64::NAN), Operation::NotEqual, Int(1)), Bool(true));

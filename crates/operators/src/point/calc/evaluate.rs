@@ -215,13 +215,7 @@ impl<'a> Rows<'a> {
     /// All registers to read.
     fn all(&self) -> Others<'_> {
         let written = self.registers.len() / self.stride;
-        Others {
-            constants: self.constants,
-            before: self.registers,
-            after: &[],
-            written,
-            stride: self.stride,
-        }
+        Others { constants: self.constants, before: self.registers, after: &[], written, stride: self.stride }
     }
 }
 

@@ -134,10 +134,10 @@ impl Graph {
     fn simpler(&mut self, operation: Operation, kind: Kind, operands: &[Id]) -> Option<Id> {
         let &first = operands.first()?;
         let constants = operands.iter().map(|&id| self.bits_of(id).map(|bits| (self.kind(id), bits)));
-        if let Some(constants) = constants.collect::<Option<Vec<_>>>() {
-            if let Some(bits) = kernel::fold(operation, kind, &constants) {
-                return Some(self.constant(kind, bits));
-            }
+        if let Some(constants) = constants.collect::<Option<Vec<_>>>()
+            && let Some(bits) = kernel::fold(operation, kind, &constants)
+        {
+            return Some(self.constant(kind, bits));
         }
         match operation {
             // A pixel is read as what it is wanted as.

@@ -21,7 +21,9 @@ impl Kind {
     /// What samples of a raster are read as: narrow integers widen to `int32`, `u32` to `int64`.
     pub(crate) fn of(sample_type: SampleType) -> Self {
         match sample_type {
-            SampleType::U8 | SampleType::I8 | SampleType::U16 | SampleType::I16 | SampleType::I32 => Kind::Int,
+            SampleType::U8 | SampleType::I8 | SampleType::U16 | SampleType::I16 | SampleType::I32 => {
+                Kind::Int
+            }
             SampleType::U32 | SampleType::I64 | SampleType::U64 => Kind::Long,
             SampleType::F32 => Kind::Float,
             SampleType::F64 => Kind::Double,

@@ -354,7 +354,8 @@ impl<'s> Parser<'s> {
         if let Some(input) = known(name) {
             return Ok((input, band.unwrap_or("1")));
         }
-        let split = name.rsplit_once('_').filter(|(_, number)| number.bytes().all(|digit| digit.is_ascii_digit()));
+        let split =
+            name.rsplit_once('_').filter(|(_, number)| number.bytes().all(|digit| digit.is_ascii_digit()));
         let picked = split.and_then(|(name, number)| Some((known(name)?, number)));
         if let Some(picked) = picked.filter(|(_, number)| band.is_none() && !number.is_empty()) {
             return Ok(picked);
@@ -362,11 +363,16 @@ impl<'s> Parser<'s> {
         let (reason, way_out) = if find_function(name).is_some() {
             (format!("`{name}` is a function"), format!("write `{name}(...)`"))
         } else if KEYWORDS.contains(&name) {
-            let way_out = "write `(a > 1) & (b > 2)`, `|` for or, `~` for not, `where(condition, a, b)` for if";
+            let way_out =
+                "write `(a > 1) & (b > 2)`, `|` for or, `~` for not, `where(condition, a, b)` for if";
             (format!("`{name}` means nothing in an expression"), way_out.into())
         } else {
-            let inputs = self.scope.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            (format!("there is no input `{}`", excerpt(name)), format!("the inputs are {inputs}; --names renames them"))
+            let inputs =
+                self.scope.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            (
+                format!("there is no input `{}`", excerpt(name)),
+                format!("the inputs are {inputs}; --names renames them"),
+            )
         };
         Err(Complaint::usage(span.clone(), reason, way_out))
     }
@@ -386,7 +392,9 @@ impl<'s> Parser<'s> {
             }
             _ => Err(Complaint::usage(
                 start..end,
-                format!("the offset of a neighbour is a whole number from -{GREATEST_OFFSET} to {GREATEST_OFFSET}"),
+                format!(
+                    "the offset of a neighbour is a whole number from -{GREATEST_OFFSET} to {GREATEST_OFFSET}"
+                ),
                 "write `A[dx,dy]`: `A[1,0]` is the pixel to the east, `A[0,1]` the pixel to the south",
             )),
         }
@@ -450,7 +458,9 @@ mod tests {
         let refused = |source: &str| read(source).unwrap_err().into_error(source).to_string();
         assert!(refused("C + 1").contains("no input `C`\nthe inputs are `A`, `B`"));
         assert!(refused("A.4").contains("no band 4\nit has bands 1 to 3"));
-        assert!(refused("A_0").contains("no band 0") && refused("A_99999999999999999999").contains("no band"));
+        assert!(
+            refused("A_0").contains("no band 0") && refused("A_99999999999999999999").contains("no band")
+        );
         assert!(refused("1 < 2 < 3").contains("cannot be chained"));
         assert!(refused("sqrt(1, 2)").contains("takes 1 arguments, not 2"));
         assert!(refused("real(A)").contains("complex") && refused("max(A)").contains("maximum(a, b)"));
@@ -466,7 +476,8 @@ mod tests {
 
     #[test]
     fn hostile_texts_end_in_an_error_or_a_tree() {
-        let deep = |open: &str, close: &str, count: usize| format!("{}A{}", open.repeat(count), close.repeat(count));
+        let deep =
+            |open: &str, close: &str, count: usize| format!("{}A{}", open.repeat(count), close.repeat(count));
         assert!(read(&deep("(", ")", 256)).is_ok());
         for source in [
             deep("(", ")", 30_000),

@@ -18,8 +18,8 @@ pub(crate) enum Token<'s> {
 
 /// Every sign, the longer before those that they begin with.
 const SIGNS: &[&str] = &[
-    "**", "//", "<<", ">>", "<=", ">=", "==", "!=", "+", "-", "*", "/", "%", "&", "|", "^", "~", "<", ">", "(",
-    ")", "[", "]", ",", ";",
+    "**", "//", "<<", ">>", "<=", ">=", "==", "!=", "+", "-", "*", "/", "%", "&", "|", "^", "~", "<", ">",
+    "(", ")", "[", "]", ",", ";",
 ];
 
 /// What people write that is no sign here, and what to write instead.
@@ -105,7 +105,8 @@ impl<'s> Lexer<'s> {
             return Ok(Token::Sign(sign));
         }
         let length = foreign.map_or(first.len_utf8(), |(sign, _)| sign.len());
-        let way_out = foreign.map_or("the operators are + - * / // % ** << >> & | ^ ~ < <= == != >= >", |f| f.1);
+        let way_out =
+            foreign.map_or("the operators are + - * / // % ** << >> & | ^ ~ < <= == != >= >", |f| f.1);
         let text: String = rest[..length].escape_debug().collect();
         Err(Complaint::usage(
             self.at..self.at + length,
@@ -158,8 +159,10 @@ impl<'s> Lexer<'s> {
             self.take(digit);
         }
         let rest = &self.source[self.at..];
-        let exponent = rest.strip_prefix(['e', 'E']).map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
-        if let Some(exponent) = exponent.filter(|exponent| exponent.starts_with(|c: char| c.is_ascii_digit())) {
+        let exponent =
+            rest.strip_prefix(['e', 'E']).map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
+        if let Some(exponent) = exponent.filter(|exponent| exponent.starts_with(|c: char| c.is_ascii_digit()))
+        {
             whole = false;
             self.at += rest.len() - exponent.len();
             self.take(digit);
@@ -219,7 +222,7 @@ mod tests {
     #[test]
     fn names_carry_their_band() {
         assert_eq!(tokens("A.2 b_1"), [Token::Name("A", Some("2")), Token::Name("b_1", None)]);
-        let signs = tokens("a**-b<<=c");
+        let signs = tokens("a**-b<<c");
         assert_eq!(signs[1..3], [Token::Sign("**"), Token::Sign("-")]);
         assert_eq!(signs[4], Token::Sign("<<"));
     }

@@ -158,7 +158,11 @@ impl Typing<'_> {
             Operation::ShiftLeft | Operation::ShiftRight if kind == Kind::Bool => {
                 Err(not_of_bool(span, "a shift", "write `where(c, 1, 0)` for a number"))
             }
-            Operation::And | Operation::Or | Operation::Xor | Operation::ShiftLeft | Operation::ShiftRight
+            Operation::And
+            | Operation::Or
+            | Operation::Xor
+            | Operation::ShiftLeft
+            | Operation::ShiftRight
                 if kind >= Kind::Float =>
             {
                 Err(not_of_floats(span, "this operator", kind))
@@ -187,10 +191,11 @@ impl Typing<'_> {
     }
 
     fn divide(&mut self, a: Term, b: Term, span: &Span) -> Outcome<Term> {
-        if let Term::Constant(Constant::Double(b)) = b {
-            if self.kind(a) == Kind::Double {
-                return self.same(Operation::Multiply, a, Term::Constant(Constant::Double(1.0 / b)), Kind::Double, span);
-            }
+        if let Term::Constant(Constant::Double(b)) = b
+            && self.kind(a) == Kind::Double
+        {
+            let inverse = Term::Constant(Constant::Double(1.0 / b));
+            return self.same(Operation::Multiply, a, inverse, Kind::Double, span);
         }
         let common = self.kind(a).max(self.kind(b));
         let kind = if common == Kind::Float { Kind::Float } else { Kind::Double };
@@ -242,7 +247,11 @@ impl Typing<'_> {
             Some(product) => product,
             None => self.ones_like(Term::Node(base), span)?,
         };
-        if exponent < 0.0 { self.divide(Term::Constant(Constant::Int(1)), product, span) } else { Ok(product) }
+        if exponent < 0.0 {
+            self.divide(Term::Constant(Constant::Int(1)), product, span)
+        } else {
+            Ok(product)
+        }
     }
 
     fn times(&mut self, product: Option<Term>, factor: Term, span: &Span) -> Outcome<Term> {
@@ -319,7 +328,10 @@ impl Typing<'_> {
         if self.graph.kind(condition) != Kind::Bool {
             return Err(Complaint::usage(
                 place.clone(),
-                format!("the condition of `where` is {}, not a truth value", self.graph.kind(condition).name()),
+                format!(
+                    "the condition of `where` is {}, not a truth value",
+                    self.graph.kind(condition).name()
+                ),
                 "compare it, such as `where(A != 0, a, b)`",
             ));
         }
@@ -346,7 +358,8 @@ impl Typing<'_> {
     /// What follows from where the pixel is, or from whether it is data.
     fn of_place(&mut self, rule: Rule, terms: &[Term], span: &Span) -> Outcome<Term> {
         let size = self.surroundings.size;
-        let of_length = |length: usize| Term::Constant(Constant::Long(i64::try_from(length).unwrap_or(i64::MAX)));
+        let of_length =
+            |length: usize| Term::Constant(Constant::Long(i64::try_from(length).unwrap_or(i64::MAX)));
         Ok(match rule {
             Rule::Width => of_length(size.width),
             Rule::Height => of_length(size.height),
@@ -356,9 +369,7 @@ impl Typing<'_> {
             Rule::MapX => self.map_coordinate(0, span)?,
             Rule::MapY => self.map_coordinate(3, span)?,
             _ => match terms.first() {
-                Some(&Term::Node(id)) => {
-                    Term::Node(self.graph.add(Operation::IsNodata, Kind::Bool, &[id]))
-                }
+                Some(&Term::Node(id)) => Term::Node(self.graph.add(Operation::IsNodata, Kind::Bool, &[id])),
                 _ => Term::Constant(Constant::Bool(false)),
             },
         })

@@ -39,12 +39,11 @@ pub(super) fn check_validity(typed: &Typed, all_valid: bool) -> (Graph, Vec<Chec
                 Checked { value: graph.add(Operation::Invert, Kind::Bool, &[valid]), valid: None }
             }
             (Operation::Where, &[condition, a, b]) => choose(&mut graph, node.kind, condition, a, b),
-            (Operation::Constant(bits), _) => {
-                Checked { value: graph.constant(node.kind, bits), valid: None }
-            }
+            (Operation::Constant(bits), _) => Checked { value: graph.constant(node.kind, bits), valid: None },
             _ => {
                 let values = operands.iter().map(|operand| operand.value).collect::<Vec<_>>();
-                let valid = operands.iter().fold(None, |valid, operand| both(&mut graph, valid, operand.valid));
+                let valid =
+                    operands.iter().fold(None, |valid, operand| both(&mut graph, valid, operand.valid));
                 Checked { value: graph.add(node.operation, node.kind, &values), valid }
             }
         };
