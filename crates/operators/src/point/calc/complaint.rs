@@ -55,10 +55,15 @@ impl Complaint {
         let place: String = place.into_iter().collect();
         let after: String = after.iter().take(CONTEXT).collect();
         let (reason, way_out) = (self.reason, self.way_out);
+        let column = source[line_start..start].chars().count() + 1;
+        let line = match source[..line_start].matches('\n').count() {
+            0 => String::new(),
+            lines => format!("line {}, ", lines + 1),
+        };
         Error::new(
             self.kind,
             format!(
-                "--expression:\n  {head}{before}{place}{after}{tail}\n  {indent}{carets}\n{reason}\n{way_out}"
+                "expression, {line}column {column}:\n  {head}{before}{place}{after}{tail}\n  {indent}{carets}\n{reason}\n{way_out}"
             ),
         )
     }
@@ -80,7 +85,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert_eq!(
             error.to_string(),
-            "--expression:\n  A + B + C\n          ^\nthere is no input `C`\nthe inputs are `A`, `B`"
+            "expression, column 9:\n  A + B + C\n          ^\nthere is no input `C`\nthe inputs are `A`, `B`"
         );
     }
 
@@ -93,6 +98,7 @@ mod tests {
         assert!(!text.contains('\u{1b}') && lines[1].starts_with("  ...é") && lines[1].ends_with("..."));
         let caret = lines[2].chars().count() - 1;
         assert_eq!(lines[1].chars().nth(caret), Some('Q'));
+        assert_eq!(lines[0], "expression, line 2, column 510:");
     }
 
     #[test]

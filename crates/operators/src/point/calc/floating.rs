@@ -218,7 +218,8 @@ impl Floating for f32 {
     }
 
     fn arccosh(self) -> Self {
-        libm::acoshf(self)
+        // libm makes numbers of what lies below -1.
+        if self < 1.0 { Self::NAN } else { libm::acoshf(self) }
     }
 
     fn arctanh(self) -> Self {
@@ -401,7 +402,8 @@ impl Floating for f64 {
     }
 
     fn arccosh(self) -> Self {
-        libm::acosh(self)
+        // libm makes numbers of what lies below -1.
+        if self < 1.0 { Self::NAN } else { libm::acosh(self) }
     }
 
     fn arctanh(self) -> Self {
