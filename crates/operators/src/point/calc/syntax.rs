@@ -371,7 +371,7 @@ impl<'s> Parser<'s> {
                 self.scope.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             (
                 format!("there is no input `{}`", excerpt(name)),
-                format!("the inputs are {inputs}; --names renames them"),
+                format!("the inputs are {inputs}; further ones are `-B FILE` or `--input NAME=FILE`"),
             )
         };
         Err(Complaint::usage(span.clone(), reason, way_out))
