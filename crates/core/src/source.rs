@@ -46,6 +46,11 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
+    /// Sizes of the smaller copies that the file holds or has beside it, the largest first.
+    fn overviews(&self) -> Vec<Size> {
+        Vec::new()
+    }
+
     /// Tells a source of compressed blocks how many workers read, and which window each next tile needs at most, so
     /// that its cache holds what the halos of neighbouring tiles share; returns the bytes that takes.
     /// Called once, before the first read. Sources without a cache return 0.

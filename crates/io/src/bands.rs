@@ -87,6 +87,10 @@ impl Source for BandSelection {
         self.source.details()
     }
 
+    fn overviews(&self) -> Vec<Size> {
+        self.source.overviews()
+    }
+
     fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
         self.source.plan_cache(tile, need, workers, budget_bytes)
     }

@@ -11,7 +11,7 @@ use crate::output::{OutputPlace, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
 use crate::tiff::{
-    CompressedDestination, Compression, Grid, Scheme, TiffDestination, TiffLayout, TiffSource,
+    CompressedDestination, Compression, Grid, Scheme, Selected, TiffDestination, TiffLayout, TiffSource,
     WritePredictor, is_tiff,
 };
 use crate::{envi, npy, raw};
@@ -110,13 +110,13 @@ pub struct OutputOptions {
 struct Selection {
     /// One band, from 0.
     band: Option<usize>,
-    /// The page, from 0.
-    page: usize,
+    /// The page of a TIFF, and its overview.
+    selected: Selected,
     /// The shape of a raw file.
     shape: Option<Shape>,
 }
 
-/// Splits `file.tif:2` and `file.tif:page=3` where no file of that whole name exists.
+/// Splits `file.tif:2`, `file.tif:page=3`, `file.tif:overview=1` and `file.tif:page=3,overview=1` where no file of that whole name exists.
 fn split(spec: &str) -> Result<(&str, Selection)> {
     let whole = (spec, Selection::default());
     if std::path::Path::new(spec).exists() {
@@ -127,10 +127,25 @@ fn split(spec: &str) -> Result<(&str, Selection)> {
         let number = text.parse::<usize>().ok().filter(|&number| number > 0);
         number.map(|number| number - 1)
     };
-    if let Some(page) = selected.strip_prefix("page=") {
-        let page =
-            number(page).ok_or_else(|| Error::usage(format!("`{spec}`: pages are numbered from 1")))?;
-        return Ok((path, Selection { page, ..Selection::default() }));
+    if selected.starts_with("page=") || selected.starts_with("overview=") {
+        let mut image = Selected::default();
+        for part in selected.split(',') {
+            let (what, from_one) = part.split_once('=').unwrap_or((part, ""));
+            let value = number(from_one);
+            match (what, value) {
+                ("page", Some(page)) => image.page = page,
+                ("overview", Some(_)) => image.overview = value,
+                ("page" | "overview", None) => {
+                    return Err(Error::usage(format!("`{spec}`: {what}s are numbered from 1")));
+                }
+                _ => {
+                    return Err(Error::usage(format!(
+                        "`{spec}`: `{part}` is neither `page=N` nor `overview=N`"
+                    )));
+                }
+            }
+        }
+        return Ok((path, Selection { selected: image, ..Selection::default() }));
     }
     if selected.contains("size=") {
         let shape = Shape::parse(selected).map_err(|error| error.at(format_args!("`{spec}`")))?;
@@ -144,7 +159,7 @@ pub fn file_of(spec: &str) -> PathBuf {
     PathBuf::from(split(spec).map_or(spec, |(path, _)| path))
 }
 
-/// Opens a raster: `file`, `file:BAND` or `file:page=N`, numbered from 1.
+/// Opens a raster: `file`, `file:BAND`, `file:page=N` or `file:overview=N`, numbered from 1.
 ///
 /// # Errors
 /// Io, where it can't be read; Damaged, where it contradicts itself; Unsupported, where it is none of the formats.
@@ -178,7 +193,7 @@ fn open_file(path: &str, selection: &Selection, options: &OpenOptions) -> Result
     let length = head.len().min(usize::try_from(file.length()).unwrap_or(usize::MAX));
     file.read_at(0, &mut head[..length])?;
     if is_tiff(&head[..length]) {
-        return Ok(Box::new(TiffSource::open(file, selection.page)?));
+        return Ok(Box::new(TiffSource::open(file, selection.selected)?));
     }
     if head[..length].starts_with(npy::MAGIC) {
         return npy::open(file);
@@ -266,9 +281,14 @@ mod tests {
         let none = Selection::default();
         assert_eq!(split("a.tif").unwrap(), ("a.tif", none));
         assert_eq!(split("a.tif:3").unwrap(), ("a.tif", Selection { band: Some(2), ..none }));
-        assert_eq!(split("a.tif:page=2").unwrap(), ("a.tif", Selection { page: 1, ..none }));
+        let image = |page, overview| Selection { selected: Selected { page, overview }, ..none };
+        assert_eq!(split("a.tif:page=2").unwrap(), ("a.tif", image(1, None)));
+        assert_eq!(split("a.tif:overview=1").unwrap(), ("a.tif", image(0, Some(0))));
+        assert_eq!(split("a.tif:page=2,overview=3").unwrap(), ("a.tif", image(1, Some(2))));
         assert_eq!(split("c:a.tif").unwrap(), ("c:a.tif", none));
         assert_eq!(split("a.tif:0").unwrap(), ("a.tif:0", none));
-        assert!(split("a.tif:page=0").is_err());
+        for wrong in ["a.tif:page=0", "a.tif:overview=x", "a.tif:page=1,band=2"] {
+            assert!(split(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub use access::AccessMethod;
 pub use formats::{Format, OpenOptions, OutputOptions, Strips, file_of, open, plan_output};
 pub use output::WriteMethod;
 pub use png::write_png;
-pub use preview::{Channels, Picture, PreviewOptions, preview, side_by_side};
+pub use preview::{Channels, Picture, PreviewOptions, preview, preview_of, side_by_side};
 pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};
 pub use tiff::{Compression, WritePredictor};

@@ -16,6 +16,8 @@ mod tests;
 
 use swathe_core::{Colour, Error, RasterInfo, Result, Size, Source, Window};
 
+use crate::formats::OpenOptions;
+
 /// What a preview shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreviewOptions {
@@ -112,6 +114,47 @@ pub fn preview(source: &dyn Source, options: &PreviewOptions) -> Result<Picture>
     let channels = choose_channels(source, &options.bands)?;
     let means = reading::reduce(source, window, size, &channels)?;
     Ok(stretch::paint(size, &means, levels(info, &channels, options.stretch)))
+}
+
+/// Makes a small picture of a raster by name: of the smallest of its overviews that has as many pixels as the picture,
+/// where there is one.
+///
+/// # Errors
+/// As [`preview`], and as [`crate::open`].
+pub fn preview_of(spec: &str, open: &OpenOptions, options: &PreviewOptions) -> Result<Picture> {
+    let source = crate::open(spec, open)?;
+    let (whole, overviews) = (source.info().size, source.overviews());
+    // Of a band or a page selected by name there is no way to say which overview.
+    let named = overviews.is_empty() || spec != source.name();
+    let window = options.window.unwrap_or(source.info().window());
+    if named || window.is_empty() || !source.info().window().contains(window) {
+        return preview(source.as_ref(), options);
+    }
+    let size = options.size.unwrap_or_else(|| fit(window.size()));
+    let fitting = overviews.iter().rposition(|overview| {
+        let reduced = reduced_window(window, whole, *overview);
+        reduced.width >= size.width && reduced.height >= size.height
+    });
+    let Some(number) = fitting else { return preview(source.as_ref(), options) };
+    let reduced = reduced_window(window, whole, overviews[number]);
+    // An overview that cannot be read is no reason to show nothing.
+    match crate::open(&format!("{spec}:overview={}", number + 1), open) {
+        Ok(overview) => {
+            let options = PreviewOptions { size: Some(size), window: Some(reduced), ..options.clone() };
+            preview(overview.as_ref(), &options)
+        }
+        Err(_) => preview(source.as_ref(), options),
+    }
+}
+
+/// The pixels of an overview that show a window of the whole.
+fn reduced_window(window: Window, whole: Size, overview: Size) -> Window {
+    let place = |at: i64, from: usize, to: usize| (at as f64 * to as f64 / from as f64).round() as i64;
+    let (x, y) =
+        (place(window.x, whole.width, overview.width), place(window.y, whole.height, overview.height));
+    let right = place(window.x_end(), whole.width, overview.width);
+    let bottom = place(window.y_end(), whole.height, overview.height);
+    Window::between(x, y, right, bottom)
 }
 
 fn picture_size(source: &dyn Source, window: Window, asked: Option<Size>) -> Result<Size> {

@@ -23,5 +23,5 @@ pub use compress::{Compression, WritePredictor};
 pub(crate) use compressed::CompressedDestination;
 pub(crate) use directory::is_tiff;
 pub(crate) use encode::has_opacity;
-pub(crate) use source::TiffSource;
+pub(crate) use source::{Selected, TiffSource};
 pub(crate) use write::{Grid, TiffDestination, TiffLayout};

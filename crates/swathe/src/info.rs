@@ -49,6 +49,9 @@ pub struct Info {
     pub colours: Vec<String>,
     /// Metadata: name, value, band from 1.
     pub metadata: Vec<(String, String, Option<u64>)>,
+    /// Columns and rows of the smaller copies in the file or beside it, the largest first.
+    #[serde(default)]
+    pub overviews: Vec<[u64; 2]>,
     /// What else there is to say of the file.
     pub details: BTreeMap<String, String>,
     /// Figures of each band, where they were asked for.
@@ -102,6 +105,7 @@ pub fn info(path: &str, statistics: bool) -> Result<Info> {
             .iter()
             .map(|item| (item.name.clone(), item.value.clone(), item.band.map(|band| band as u64 + 1)))
             .collect(),
+        overviews: source.overviews().iter().map(|size| [size.width as u64, size.height as u64]).collect(),
         details: source.details().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         statistics: statistics.then(|| measure(path)).transpose()?,
     })

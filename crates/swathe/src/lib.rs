@@ -79,12 +79,12 @@ pub fn generate(
     Plan::new(Graph::new(Box::new(source), Vec::new(), destination), &run.options()?, &limits)
 }
 
-/// A small 8-bit picture of a raster.
+/// A small 8-bit picture of a raster, made from the smallest of its overviews that is large enough, where it has one.
 ///
 /// # Errors
 /// Where the raster can't be read, or the options make no sense for it.
 pub fn preview(path: &str, options: &PreviewOptions) -> Result<Picture> {
-    swathe_io::preview(open(path)?.as_ref(), options)
+    swathe_io::preview_of(path, &swathe_io::OpenOptions::default(), options)
 }
 
 /// Opens a raster to be read.

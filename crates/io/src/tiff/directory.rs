@@ -137,7 +137,11 @@ impl Structure {
         Ok(structure)
     }
 
-    fn directory(&self, file: &InputFile, at: u64) -> Result<(Directory, u64)> {
+    /// The directory at byte `at`, and where the next one is.
+    ///
+    /// # Errors
+    /// Damaged, where there is none.
+    pub(crate) fn directory(&self, file: &InputFile, at: u64) -> Result<(Directory, u64)> {
         let damaged = |what: String| Error::damaged(format!("`{}`: {what}", file.name()));
         let order = self.order;
         let (count_bytes, entry_bytes, next_bytes) = if self.big { (8, 20, 8) } else { (2, 12, 4) };

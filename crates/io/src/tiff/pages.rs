@@ -10,8 +10,11 @@ use crate::tiff::tag;
 const COPY: u64 = 1;
 const MASK: u64 = 4;
 
+/// More SubIFDs than any page of a real file has.
+const MOST_HANGING: u64 = 256;
+
 /// The directories of a file, sorted out. Numbers count directories of the chain, from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pages {
     /// Directories that are pages.
     pub(crate) pages: Vec<usize>,
@@ -19,12 +22,21 @@ pub(crate) struct Pages {
     pub(crate) chosen: usize,
     /// The directory of its mask.
     pub(crate) mask: Option<usize>,
-    /// Its smaller copies.
-    pub(crate) overviews: Vec<Size>,
+    /// Its smaller copies, the largest first.
+    pub(crate) overviews: Vec<Overview>,
     /// Masks of the page and of its copies.
     pub(crate) masks: usize,
-    /// Directories that hang on the page by SubIFDs, which are not read.
+    /// Directories that hang on the page by SubIFDs and are no smaller copies, which are not read.
     pub(crate) hanging: u64,
+}
+
+/// A smaller copy of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Overview {
+    pub(crate) size: Size,
+    pub(crate) directory: Directory,
+    /// Its mask.
+    pub(crate) mask: Option<Directory>,
 }
 
 impl Pages {
@@ -46,27 +58,73 @@ impl Pages {
             let (have, noun) = (file.name(), if count == 1 { "page" } else { "pages" });
             Error::usage(format!("`{have}` has {count} {noun}; there is no page {}", page + 1))
         })?;
-        let size_of = |number: usize| {
-            let directory = &structure.directories[number];
-            let side = |tag: u16| first(file, structure, directory, tag).unwrap_or(0) as usize;
-            Size::new(side(tag::IMAGE_WIDTH), side(tag::IMAGE_LENGTH))
-        };
+        let size_of = |number: usize| size_of(file, structure, &structure.directories[number]);
         // What belongs to a page stands between it and the next.
         let next = pages.iter().copied().find(|&other| other > chosen).unwrap_or(kinds.len());
         let own = chosen + 1..next;
         let mask = own.clone().find(|&number| {
             kinds[number] & MASK != 0 && kinds[number] & COPY == 0 && size_of(number) == size_of(chosen)
         });
-        let copies = own.clone().filter(|&number| kinds[number] & (COPY | MASK) == COPY);
+        let (copies, hanging) = hanging_copies(file, structure, &structure.directories[chosen]);
+        let copies = structure.directories[own.clone()].iter().chain(&copies);
         Ok(Pages {
             chosen,
             mask,
-            overviews: copies.map(size_of).collect(),
+            overviews: copies_of(file, structure, copies),
             masks: own.filter(|&number| kinds[number] & MASK != 0).count(),
-            hanging: structure.directories[chosen].entry(tag::SUB_IFDS).map_or(0, |entry| entry.count),
+            hanging,
             pages,
         })
     }
+}
+
+/// The smaller copies in a file of nothing else, which lies beside a raster.
+pub(crate) fn copies_beside(file: &InputFile, structure: &Structure) -> Vec<Overview> {
+    copies_of(file, structure, structure.directories.iter())
+}
+
+/// Of directories those that are smaller copies, with their masks, the largest first.
+fn copies_of<'a>(
+    file: &InputFile,
+    structure: &Structure,
+    directories: impl Iterator<Item = &'a Directory> + Clone,
+) -> Vec<Overview> {
+    let of_kind = |wanted: u64| {
+        directories
+            .clone()
+            .filter(move |directory| kind(file, structure, directory) & (COPY | MASK) == wanted)
+            .map(|directory| (size_of(file, structure, directory), directory))
+    };
+    let masks = of_kind(COPY | MASK).collect::<Vec<_>>();
+    let mask_of = |size: Size| masks.iter().find(|(other, _)| *other == size).map(|(_, mask)| *mask);
+    let mut copies = of_kind(COPY)
+        .map(|(size, directory)| {
+            let mask = mask_of(size).cloned();
+            Overview { size, directory: directory.clone(), mask }
+        })
+        .collect::<Vec<_>>();
+    copies.sort_by_key(|copy| std::cmp::Reverse(copy.size.pixels()));
+    copies
+}
+
+/// What hangs on a page by SubIFDs: its smaller copies, and how many others.
+fn hanging_copies(file: &InputFile, structure: &Structure, page: &Directory) -> (Vec<Directory>, u64) {
+    let Some(entry) = page.entry(tag::SUB_IFDS) else { return (Vec::new(), 0) };
+    let read = Entry { count: entry.count.min(MOST_HANGING), ..*entry };
+    let places = structure.integers(file, &read).unwrap_or_default();
+    // What cannot be read is no reason to refuse the page.
+    let hanging = places.into_iter().filter_map(|place| structure.directory(file, place).ok());
+    let copies = hanging
+        .map(|(directory, _)| directory)
+        .filter(|directory| kind(file, structure, directory) & COPY != 0)
+        .collect::<Vec<_>>();
+    let others = entry.count.saturating_sub(copies.len() as u64);
+    (copies, others)
+}
+
+fn size_of(file: &InputFile, structure: &Structure, directory: &Directory) -> Size {
+    let side = |tag: u16| first(file, structure, directory, tag).unwrap_or(0) as usize;
+    Size::new(side(tag::IMAGE_WIDTH), side(tag::IMAGE_LENGTH))
 }
 
 /// NewSubfileType, or what the older SubfileType says in its words.

@@ -1,15 +1,16 @@
 //! A TIFF as a source of pixels: one of its pages, with its mask where it has one.
 
 use swathe_core::{
-    Colour, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut, Window,
+    Colour, Error, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut,
+    Window,
 };
 
 use crate::access::{AccessMethod, InputFile};
 use crate::tiff::describe::describe;
-use crate::tiff::directory::{ByteOrder, Structure};
+use crate::tiff::directory::{ByteOrder, Directory, Structure};
 use crate::tiff::image::Image;
 use crate::tiff::layout::Layout;
-use crate::tiff::pages::Pages;
+use crate::tiff::pages::{Overview, Pages, copies_beside};
 use crate::tiff::predictor::Predictor;
 use crate::tiff::tag;
 
@@ -24,42 +25,90 @@ pub(crate) struct TiffSource {
     info: RasterInfo,
     big: bool,
     pages: Pages,
+    /// Sizes of the smaller copies, in this file or beside it.
+    overviews: Vec<Size>,
+}
+
+/// Which image of a file, each number from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selected {
+    pub(crate) page: usize,
+    /// A smaller copy of the page instead of the page itself.
+    pub(crate) overview: Option<usize>,
 }
 
 /// What a mask is read as.
 const MASK: TileKind = TileKind { bands: 1, sample_type: SampleType::U8, mask: false };
 
 impl TiffSource {
-    /// Opens page `page` (from 0) of a file.
+    /// Opens a page of a file, or a smaller copy of it: of those in the file, or where it has none, of those in the file
+    /// of the same name with `.ovr` behind it.
     ///
     /// # Errors
-    /// Damaged or Unsupported, where it is no TIFF that can be read; Usage, where there is no such page.
-    pub(crate) fn open(file: InputFile, page: usize) -> Result<Self> {
+    /// Damaged or Unsupported, where it is no TIFF that can be read; Usage, where there is no such page or copy.
+    pub(crate) fn open(file: InputFile, selected: Selected) -> Result<Self> {
         let structure = Structure::read(&file)?;
-        let pages = Pages::read(&file, &structure, page)?;
+        let pages = Pages::read(&file, &structure, selected.page)?;
         let directory = &structure.directories[pages.chosen];
         let layout = Layout::read(&file, &structure, directory)?;
-        let mut info = describe(&file, &structure, directory, &layout)?;
+        let info = describe(&file, &structure, directory, &layout)?;
+        let beside =
+            if pages.overviews.is_empty() && selected.page == 0 { beside(&file, selected)? } else { None };
+        let copies = beside.as_ref().map_or(&pages.overviews, |(.., copies)| copies);
+        let overviews = copies.iter().map(|copy| copy.size).collect::<Vec<_>>();
+        if let Some(number) = selected.overview {
+            let copy = copies.get(number).cloned().ok_or_else(|| no_such(&file, number, copies.len()))?;
+            let (file, structure) = match beside {
+                Some((file, structure, _)) => (file, structure),
+                None => (file, structure),
+            };
+            return TiffSource::open_copy(file, &structure, pages, &info, copy);
+        }
         let mask = match pages.mask {
-            Some(number) => {
-                let mask = Layout::read(&file, &structure, &structure.directories[number])?;
-                let fits = mask.size == layout.size && mask.bands == 1 && mask.sample_type == SampleType::U8;
-                fits.then(|| Image::new(mask, structure.order))
-            }
+            Some(number) => fitting_mask(&file, &structure, &structure.directories[number], &layout)?,
             None => None,
         };
+        Ok(TiffSource::new(file, &structure, pages, (layout, mask), (info, overviews)))
+    }
+
+    /// Opens a smaller copy of a raster, which is described as the raster is.
+    fn open_copy(
+        file: InputFile,
+        structure: &Structure,
+        pages: Pages,
+        whole: &RasterInfo,
+        copy: Overview,
+    ) -> Result<Self> {
+        let layout = Layout::read(&file, structure, &copy.directory)?;
+        let own = describe(&file, structure, &copy.directory, &layout)?;
+        let mut info = RasterInfo {
+            nodata: own.nodata.or(whole.nodata),
+            georeferencing: whole.georeferencing.resized(whole.size, own.size),
+            ..own
+        };
+        if info.bands == whole.bands && info.sample_type == whole.sample_type {
+            info.metadata = whole.metadata.clone();
+            info.metadata.forget_statistics();
+        }
+        let mask = match &copy.mask {
+            Some(directory) => fitting_mask(&file, structure, directory, &layout)?,
+            None => None,
+        };
+        Ok(TiffSource::new(file, structure, pages, (layout, mask), (info, Vec::new())))
+    }
+
+    fn new(
+        file: InputFile,
+        structure: &Structure,
+        pages: Pages,
+        (layout, mask): (Layout, Option<Image>),
+        (mut info, overviews): (RasterInfo, Vec<Size>),
+    ) -> Self {
         let opacity = |colour: &Colour| matches!(colour, Colour::Alpha | Colour::AssociatedAlpha);
         let alpha = info.metadata.colours.iter().position(opacity).filter(|_| mask.is_none());
         info.mask = mask.is_some() || alpha.is_some();
-        Ok(TiffSource {
-            image: Image::new(layout, structure.order),
-            mask,
-            alpha,
-            info,
-            big: structure.big,
-            pages,
-            file,
-        })
+        let image = Image::new(layout, structure.order);
+        TiffSource { image, mask, alpha, info, big: structure.big, pages, overviews, file }
     }
 
     /// Reads the mask's part of a tile: 255 where there is data.
@@ -77,6 +126,41 @@ impl TiffSource {
         }
         Ok(())
     }
+}
+
+/// The mask of an image, where a directory holds one that fits.
+fn fitting_mask(
+    file: &InputFile,
+    structure: &Structure,
+    directory: &Directory,
+    image: &Layout,
+) -> Result<Option<Image>> {
+    let mask = Layout::read(file, structure, directory)?;
+    let fits = mask.size == image.size && mask.bands == 1 && mask.sample_type == SampleType::U8;
+    Ok(fits.then(|| Image::new(mask, structure.order)))
+}
+
+/// The file of smaller copies beside a file, where there is one. One that cannot be read is no reason to refuse the file
+/// unless a copy was asked for.
+fn beside(file: &InputFile, selected: Selected) -> Result<Option<(InputFile, Structure, Vec<Overview>)>> {
+    let name = format!("{}.ovr", file.name());
+    if !std::path::Path::new(&name).is_file() {
+        return Ok(None);
+    }
+    let opened = InputFile::open(&name, Some(file.method())).and_then(|file| {
+        let structure = Structure::read(&file)?;
+        let copies = copies_beside(&file, &structure);
+        Ok((file, structure, copies))
+    });
+    match opened {
+        Err(error) if selected.overview.is_some() => Err(error),
+        opened => Ok(opened.ok()),
+    }
+}
+
+fn no_such(file: &InputFile, number: usize, count: usize) -> Error {
+    let noun = if count == 1 { "overview" } else { "overviews" };
+    Error::usage(format!("`{}` has {count} {noun}; there is no overview {}", file.name(), number + 1))
 }
 
 /// No data where a pixel is fully transparent, which it is where every byte of its opacity is 0.
@@ -175,8 +259,8 @@ impl Source for TiffSource {
             let page = self.pages.pages.iter().position(|&page| page == self.pages.chosen).unwrap_or(0) + 1;
             details.push(("pages", format!("{}, this is page {page}", self.pages.pages.len())));
         }
-        if !self.pages.overviews.is_empty() {
-            let sizes = self.pages.overviews.iter().map(Size::to_string).collect::<Vec<_>>();
+        if !self.overviews.is_empty() {
+            let sizes = self.overviews.iter().map(Size::to_string).collect::<Vec<_>>();
             details.push(("overviews", sizes.join(", ")));
         }
         if self.pages.masks > 0 {
@@ -186,6 +270,10 @@ impl Source for TiffSource {
             details.push(("sub-images not read", self.pages.hanging.to_string()));
         }
         details
+    }
+
+    fn overviews(&self) -> Vec<Size> {
+        self.overviews.clone()
     }
 
     fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
