@@ -97,7 +97,7 @@ fn operator<B>(spec: &Spec<B>) -> Command {
         command = command.arg(
             Arg::new(name)
                 .required(number < spec.inputs.0)
-                .help("a raster to read (FILE, FILE:BAND or FILE:page=N)"),
+                .help("a raster to read (FILE, FILE:BAND, FILE:page=N or FILE:overview=N)"),
         );
     }
     // `reduce --axis all` prints and writes none.
@@ -117,7 +117,9 @@ fn question(spec: &QuestionSpec) -> Command {
     let command = with_parameters(Command::new(spec.name), spec)
         .about(spec.summary)
         .after_help(format!("`swathe help {}` says what is computed, and what counts as data.", spec.name));
-    let input = Arg::new("INPUT").required(true).help("a raster to read (FILE, FILE:BAND or FILE:page=N)");
+    let input = Arg::new("INPUT")
+        .required(true)
+        .help("a raster to read (FILE, FILE:BAND, FILE:page=N or FILE:overview=N)");
     with_run_options(command.arg(input).arg(nodata_value()))
 }
 
