@@ -1,3 +1,4 @@
 //! Pixels to other places.
 
 pub mod reorient;
+pub mod resize;

@@ -47,6 +47,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &rank::percentile::SPEC,
     &rank::place::SPEC,
     &reduce::lanes::SPEC,
+    &geometry::resize::SPEC,
     &geometry::reorient::ROTATE90,
     &focal::variance::DEVIATION,
     &point::stretch::SPEC,

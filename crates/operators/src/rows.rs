@@ -9,6 +9,7 @@ mod load;
 mod logarithm;
 mod mask;
 mod real;
+mod sine;
 mod store;
 mod weigh;
 
@@ -18,5 +19,6 @@ pub(crate) use load::{LoadRows, loader};
 pub(crate) use logarithm::logarithm;
 pub(crate) use mask::{clear_mask, hand_on_mask, mark_all_valid, mark_valid};
 pub(crate) use real::{Narrow, Real, low_bits_of_nearest};
+pub(crate) use sine::sine_of_pi_times;
 pub(crate) use store::{StoreRows, storer};
 pub(crate) use weigh::{Taps, weigh};

@@ -102,7 +102,7 @@ impl Array {
 }
 
 /// The folders of frozen values.
-const FOLDERS: &[&str] = &["reference", "rank"];
+const FOLDERS: &[&str] = &["reference", "rank", "resize"];
 
 /// A folder of frozen values.
 fn folder(name: &str) -> PathBuf {
