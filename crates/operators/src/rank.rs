@@ -2,8 +2,10 @@
 
 pub mod extremes;
 mod footprint;
+mod key;
 pub mod median;
 pub mod mode;
+mod network;
 mod order;
 pub mod percentile;
 pub mod place;

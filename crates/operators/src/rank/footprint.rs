@@ -103,6 +103,11 @@ impl Footprint {
         Ok(Footprint { hull: hull.shift(corner.x, corner.y), runs, count })
     }
 
+    /// Its hull's size, where it is all of that.
+    pub(crate) fn as_rectangle(&self) -> Option<Size> {
+        (self.count == self.hull.size().pixels()).then(|| self.hull.size())
+    }
+
     /// The window that the pixels of `output` see, under any footprint of this hull.
     pub(crate) fn need(&self, output: Window) -> Window {
         Window {
@@ -147,6 +152,7 @@ mod tests {
         let broken = footprint("0 0 0 0; 0 1 0 2").unwrap();
         assert_eq!((broken.hull, broken.count), (Window::new(-1, 0, 3, 1), 2));
         assert_eq!(broken.runs, [run(0, 0, 1), run(2, 0, 1)]);
+        assert_eq!(broken.as_rectangle(), None);
         assert_eq!(footprint("1 1; 1 1").unwrap(), Footprint::rectangle(Size::new(2, 2)));
     }
 
