@@ -1,15 +1,16 @@
 //! Order statistics: each pixel a rank of the window around it, or the value that the window holds most often.
 
 pub mod extremes;
+mod filter;
 mod footprint;
 mod key;
 pub mod median;
 pub mod mode;
 mod network;
-mod order;
 pub mod percentile;
 pub mod place;
 mod selection;
+mod small;
 mod statistic;
 
 const HALO: &str =

@@ -6,8 +6,8 @@
 
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
+use super::filter;
 use super::footprint::{FOOTPRINT, SIZE};
-use super::selection;
 use super::statistic::{Place, Statistic};
 use super::{COST, HALO, NODATA, TYPES};
 
@@ -64,7 +64,7 @@ pub static MAXIMUM: OperatorSpec = OperatorSpec {
 };
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo], place: Place) -> Result<Box<dyn Operator>> {
-    selection::bind(parameters, &inputs[0], Statistic::Place(place))
+    filter::bind(parameters, &inputs[0], Statistic::Place(place))
 }
 
 #[cfg(test)]

@@ -83,6 +83,18 @@ pub(crate) fn sample_of<T: Keyed>(key: T::Key) -> T {
     if sample.is_nan() { nan } else { sample }
 }
 
+/// The keys of a row, where samples stand for themselves.
+pub(crate) fn keys_as_they_are<T: Keyed>(row: &[T]) -> Option<&[T::Key]> {
+    (!T::TYPE.is_float()).then(|| bytemuck::cast_slice(row))
+}
+
+/// Writes the keys of a row.
+pub(crate) fn fill_keys<T: Keyed>(row: &[T], keys: &mut [T::Key]) {
+    for (key, &sample) in keys.iter_mut().zip(row) {
+        *key = key_of(sample);
+    }
+}
+
 /// Negative numbers with all bits but the sign turned round. Done twice, nothing changes.
 #[inline(always)]
 fn turned<K: Key>(bits: K) -> K {

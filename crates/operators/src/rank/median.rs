@@ -7,8 +7,8 @@
 
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
+use super::filter;
 use super::footprint::{FOOTPRINT, SIZE};
-use super::selection;
 use super::statistic::{Place, Statistic};
 use super::{COST, HALO, NODATA, TYPES};
 
@@ -40,7 +40,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
 };
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
-    selection::bind(parameters, &inputs[0], Statistic::Place(Place::Middle))
+    filter::bind(parameters, &inputs[0], Statistic::Place(Place::Middle))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
+use super::filter;
 use super::footprint::{FOOTPRINT, SIZE};
-use super::selection;
 use super::statistic::Statistic;
 use super::{HALO, NODATA, TYPES};
 
@@ -37,7 +37,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
 };
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
-    selection::bind(parameters, &inputs[0], Statistic::Mode)
+    filter::bind(parameters, &inputs[0], Statistic::Mode)
 }
 
 #[cfg(test)]

@@ -120,8 +120,8 @@ impl Builder {
         let mut columns = vec![Vec::new(); footprint.hull.width];
         for run in &footprint.runs {
             let row = self.node(Node::Row(run.y));
-            for shift in run.x..run.x + run.length {
-                columns[shift].push(Value { node: row, greater: false, shift });
+            for (shift, column) in columns.iter_mut().enumerate().skip(run.x).take(run.length) {
+                column.push(Value { node: row, greater: false, shift });
             }
         }
         columns.into_iter().filter(|column| !column.is_empty()).map(|column| self.sort(&column)).collect()
@@ -204,7 +204,9 @@ impl Program {
         let height = footprint.hull.height;
         if let Some(size) = footprint.as_rectangle().filter(|_| place == 0 || place + 1 == footprint.count) {
             let mut builder = Builder::default();
-            (0..height).for_each(|y| drop(builder.node(Node::Row(y))));
+            for y in 0..height {
+                builder.node(Node::Row(y));
+            }
             let result = builder.extreme(size, place > 0);
             return Some(compile(&builder.nodes, result, height));
         }
@@ -356,12 +358,9 @@ mod tests {
         let cost = |width, height, place| {
             Program::for_place(&Footprint::rectangle(Size::new(width, height)), place).unwrap().cost
         };
-        for side in [3, 4, 5, 7, 9, 11, 13, 15] {
-            let footprint = Footprint::rectangle(Size::new(side, side));
-            let program = Program::for_place(&footprint, side * side / 2).unwrap();
-            println!("{side}: {} {} steps {} slots", program.cost, program.steps.len(), program.slots);
-        }
         assert_eq!(cost(16, 1, 0), 4);
         assert_eq!(cost(5, 5, 24), 4 + 3);
+        // Rows written; sorting each window by itself would take 19 comparisons of 9 values, 99 of 25.
+        assert!(cost(3, 3, 4) <= 22 && cost(5, 5, 12) <= 90);
     }
 }

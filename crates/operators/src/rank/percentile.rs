@@ -10,8 +10,8 @@ use swathe_core::{
     Result,
 };
 
+use super::filter;
 use super::footprint::{FOOTPRINT, SIZE};
-use super::selection;
 use super::statistic::{Place, Statistic};
 use super::{COST, HALO, NODATA, TYPES};
 
@@ -54,7 +54,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
     let given = parameters.number("percentile")?.ok_or_else(|| Error::usage("`--percentile` is missing"))?;
     let percent = if given < 0.0 { given + 100.0 } else { given };
-    selection::bind(parameters, &inputs[0], Statistic::Place(Place::Percent(percent)))
+    filter::bind(parameters, &inputs[0], Statistic::Place(Place::Percent(percent)))
 }
 
 #[cfg(test)]

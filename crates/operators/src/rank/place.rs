@@ -10,8 +10,8 @@ use swathe_core::{
     Result,
 };
 
+use super::filter;
 use super::footprint::{FOOTPRINT, Footprint, SIZE};
-use super::selection;
 use super::statistic::{Place, Statistic};
 use super::{COST, HALO, TYPES};
 
@@ -61,7 +61,7 @@ fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operat
             count - 1
         )));
     }
-    selection::bind(parameters, &inputs[0], Statistic::Place(Place::Rank(place as usize)))
+    filter::bind(parameters, &inputs[0], Statistic::Place(Place::Rank(place as usize)))
 }
 
 #[cfg(test)]

@@ -1,153 +1,90 @@
 //! A statistic of a window by selection among its pixels: any type, any shape, any number of pixels without data.
 
-use swathe_core::{
-    Boundary, Edge, Frame, NodataPolicy, Operator, Parameters, RasterInfo, Result, Sample, ScratchSize, Size,
-    TileMut, TileView, Validity, Window, fill_value, with_sample,
-};
+use swathe_core::{Frame, NodataPolicy, ScratchSize, Size, TileMut};
 
-use super::footprint::Footprint;
-use super::order::{one_nan, order};
+use super::filter::{Band, Method, Settings};
+use super::key::{Key, Keyed, key_of, sample_of};
 use super::statistic::Statistic;
-use crate::rows::{clear_mask, hand_on_mask, mark_valid};
 
-/// The operator that puts out `statistic` of the window around each pixel.
-pub(crate) fn bind(
-    parameters: &Parameters,
-    input: &RasterInfo,
-    statistic: Statistic,
-) -> Result<Box<dyn Operator>> {
-    let (boundary, policy) = (parameters.boundary()?, parameters.nodata_policy()?);
-    let footprint = Footprint::read(parameters)?;
-    Ok(with_sample!(input.sample_type, T => Box::new(Selection::<T> {
-        validity: Validity::new(input, policy),
-        fill: fill_value(input),
-        output: input.clone(),
-        footprint,
-        boundary,
-        policy,
-        statistic,
-    })))
-}
+/// Gathers the values of each window, and selects.
+pub(crate) struct Selection;
 
-struct Selection<T> {
-    footprint: Footprint,
-    boundary: Boundary,
-    policy: NodataPolicy,
-    statistic: Statistic,
-    output: RasterInfo,
-    validity: Validity<T>,
-    fill: T,
-}
-
-impl<T: Sample> Operator for Selection<T> {
-    fn output(&self) -> &RasterInfo {
-        &self.output
+impl<T: Keyed> Method<T> for Selection {
+    fn scratch(&self, size: ScratchSize, settings: &Settings<T>, output: Size) -> ScratchSize {
+        size.with::<T::Key>(settings.footprint.count).with::<u8>(output.width)
     }
 
-    fn need(&self, _: usize, output: Window) -> Window {
-        self.footprint.need_with_centre(output)
-    }
-
-    fn edge(&self, _: usize) -> Edge {
-        Edge::Extend(self.boundary)
-    }
-
-    fn scratch_bytes(&self, output: Size) -> usize {
-        let need = self.footprint.need_with_centre(Window::whole(output)).size();
-        ScratchSize::new()
-            .with::<u8>(need.pixels())
-            .with::<T>(self.footprint.count)
-            .with::<u8>(output.width)
-            .bytes()
-    }
-
-    fn process(
-        &self,
-        inputs: &[TileView<'_>],
-        output: &mut TileMut<'_>,
-        scratch: &mut Frame<'_>,
-    ) -> Result<()> {
-        let (input, made) = (&inputs[0], output.window());
-        let stride = input.window().width;
-        let flags = scratch.take::<u8>(input.window().size().pixels());
-        let taps = scratch.take::<T>(self.footprint.count);
-        let valid = scratch.take::<u8>(made.width);
-        let (left, top) = ((made.x - input.window().x) as usize, (made.y - input.window().y) as usize);
-        clear_mask(output);
-        for band in 0..input.bands() {
-            for (y, row) in flags.chunks_exact_mut(stride).enumerate() {
-                self.validity.fill_row(input, band, y, row);
+    fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
+        let taps = scratch.take::<T::Key>(band.settings.footprint.count);
+        let valid = scratch.take::<u8>(band.made.width);
+        for y in 0..band.made.height {
+            let centre = band.centre_flags(y);
+            let row = output.row_mut::<T>(band.index, y);
+            for (x, (sample, valid)) in row.iter_mut().zip(valid.iter_mut()).enumerate() {
+                let value = select_at(band, x, y, centre.is_none_or(|flags| flags[x] != 0), taps);
+                *valid = u8::from(value.is_some());
+                *sample = value.unwrap_or_default();
             }
-            for y in 0..made.height {
-                for x in 0..made.width {
-                    let count = if flags[(y + top) * stride + x + left] == 1 {
-                        self.gather(
-                            input,
-                            band,
-                            flags,
-                            Window::new(made.x + x as i64, made.y + y as i64, 1, 1),
-                            taps,
-                        )
-                    } else {
-                        0
-                    };
-                    let complete = self.policy != NodataPolicy::Propagate || count == taps.len();
-                    valid[x] = u8::from(complete && count > 0);
-                    let value = if valid[x] == 1 { self.take(&mut taps[..count]) } else { self.fill };
-                    output.row_mut::<T>(band, y)[x] = value;
-                }
-                mark_valid(output, y, 0, valid);
-            }
+            band.finish_row(output, y, band.flags.map(|_| &*valid));
         }
-        hand_on_mask(self.policy, input, output);
-        Ok(())
     }
 }
 
-impl<T: Sample> Selection<T> {
-    /// Puts the taps of a pixel that have data first into `taps`, and says how many they are.
-    fn gather(
-        &self,
-        input: &TileView<'_>,
-        band: usize,
-        flags: &[u8],
-        pixel: Window,
-        taps: &mut [T],
-    ) -> usize {
-        let corner = self.footprint.need(pixel);
-        let (left, top) = ((corner.x - input.window().x) as usize, (corner.y - input.window().y) as usize);
-        let mut count = 0;
-        for run in &self.footprint.runs {
-            let (x, y) = (left + run.x, top + run.y);
-            let samples = &input.row::<T>(band, y)[x..][..run.length];
-            for (&sample, &flag) in samples.iter().zip(&flags[y * input.window().width + x..]) {
+/// The statistic of the window around one pixel, where it has one; `taps` has room for the whole window.
+pub(crate) fn select_at<T: Keyed>(
+    band: &Band<'_, T>,
+    x: usize,
+    y: usize,
+    centre: bool,
+    taps: &mut [T::Key],
+) -> Option<T> {
+    let count = if centre { gather(band, x, y, taps) } else { 0 };
+    let enough = band.settings.policy != NodataPolicy::Propagate || count == taps.len();
+    (enough && count > 0)
+        .then(|| take(band.settings.statistic, &mut taps[..count], band.settings.footprint.count))
+        .map(sample_of::<T>)
+}
+
+/// Puts the taps of a pixel that have data first into `taps`, and says how many they are.
+fn gather<T: Keyed>(band: &Band<'_, T>, x: usize, y: usize, taps: &mut [T::Key]) -> usize {
+    let (left, top) = band.corner();
+    let mut count = 0;
+    for run in &band.settings.footprint.runs {
+        let (x, y) = (x + left + run.x, y + top + run.y);
+        let samples = &band.row(y)[x..][..run.length];
+        if let Some(flags) = band.flags_row(y) {
+            for (&sample, &flag) in samples.iter().zip(&flags[x..]) {
                 if flag != 0 {
-                    taps[count] = sample;
+                    taps[count] = key_of(sample);
                     count += 1;
                 }
             }
-        }
-        count
-    }
-
-    /// The statistic of at least one value.
-    fn take(&self, values: &mut [T]) -> T {
-        one_nan(match self.statistic {
-            Statistic::Place(place) => {
-                let place = place.among(values.len(), self.footprint.count);
-                *values.select_nth_unstable_by(place, order).1
+        } else {
+            for (tap, &sample) in taps[count..].iter_mut().zip(samples) {
+                *tap = key_of(sample);
             }
-            Statistic::Mode => mode(values),
-        })
+            count += run.length;
+        }
+    }
+    count
+}
+
+/// The statistic of at least one value.
+fn take<K: Key>(statistic: Statistic, values: &mut [K], full: usize) -> K {
+    match statistic {
+        Statistic::Place(place) => {
+            let place = place.among(values.len(), full);
+            *values.select_nth_unstable(place).1
+        }
+        Statistic::Mode => mode(values),
     }
 }
 
 /// The value that occurs most often, the least of those where there are several.
-fn mode<T: Sample>(values: &mut [T]) -> T {
-    values.sort_unstable_by(order);
-    let same = |a: &T, b: &T| order(a, b).is_eq();
+fn mode<K: Key>(values: &mut [K]) -> K {
+    values.sort_unstable();
     let mut best = &values[..1];
-    for run in values.chunk_by(same) {
+    for run in values.chunk_by(|a, b| a == b) {
         if run.len() > best.len() {
             best = run;
         }
