@@ -6,7 +6,7 @@ pub mod gaussian;
 mod integer_sums;
 pub(crate) mod matrix;
 pub mod mean;
-mod real_sums;
+pub(crate) mod real_sums;
 pub(crate) mod surroundings;
 pub mod variance;
 pub(crate) mod window_statistics;

@@ -9,6 +9,7 @@ use swathe_core::OperatorSpec;
 
 pub mod focal;
 pub mod geometry;
+pub mod motion;
 pub mod point;
 pub mod prepare;
 pub mod rank;
@@ -34,6 +35,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &speckle::enhanced_lee::SPEC,
     &point::equalize::SPEC,
     &geometry::reorient::FLIP,
+    &motion::flow::SPEC,
     &speckle::frost::SPEC,
     &speckle::gamma_map::SPEC,
     &focal::gaussian::SPEC,

@@ -52,6 +52,9 @@ struct CaseText {
     operator: String,
     parameters: BTreeMap<String, String>,
     input: Array,
+    /// Rasters that the operator reads besides.
+    #[serde(default)]
+    with: Vec<Array>,
     expected: Array,
     tolerance: Tolerance,
     #[serde(default)]
@@ -102,7 +105,7 @@ impl Array {
 }
 
 /// The folders of frozen values.
-const FOLDERS: &[&str] = &["reference", "rank", "resize"];
+const FOLDERS: &[&str] = &["reference", "rank", "resize", "motion"];
 
 /// A folder of frozen values.
 fn folder(name: &str) -> PathBuf {
@@ -139,17 +142,20 @@ pub fn cases() -> (Vec<Case>, Vec<String>) {
 }
 
 fn case(spec: &'static swathe_core::OperatorSpec, text: &CaseText, values: &[u8]) -> Result<Case> {
-    let mut input = text.input.raster(values)?;
-    if let Some(nodata) = text.parameters.get("nodata-value") {
-        input.info.nodata = Some(Scalar::parse(nodata)?);
-    }
+    let nodata = text.parameters.get("nodata-value").map(|text| Scalar::parse(text)).transpose()?;
+    let raster = |array: &Array| -> Result<Raster> {
+        let mut raster = array.raster(values)?;
+        raster.info.nodata = nodata.or(raster.info.nodata);
+        Ok(raster)
+    };
     let parameters = text.parameters.iter().filter(|(name, _)| *name != "nodata-value");
     let mut step = Step::new(spec, "");
     step.parameters = parameters.map(|(name, value)| (name.clone(), value.clone())).collect();
+    step.with = text.with.iter().map(raster).collect::<Result<_>>()?;
     Ok(Case {
         name: text.name.clone(),
         step,
-        input,
+        input: raster(&text.input)?,
         expected: text.expected.raster(values)?,
         rounded: text.expected.rounded,
         exact: text.expected.exact,
