@@ -166,6 +166,7 @@ fn argument(parameter: &Parameter) -> Arg {
 pub(crate) fn value_name(kind: ParameterKind) -> String {
     match kind {
         ParameterKind::Number { .. } => "X".into(),
+        ParameterKind::NumberOr { word, .. } => format!("X|{word}"),
         ParameterKind::Integer { .. } => "N".into(),
         ParameterKind::Numbers { fewest, most, .. } if fewest == most => vec!["X"; most.min(4)].join(","),
         ParameterKind::Numbers { .. } => "X[,X]".into(),

@@ -88,8 +88,12 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
 /// What happened.
 pub(crate) fn report(report: &Report) -> String {
     let measured = report.measured_peak_bytes.map_or_else(|| "unknown".into(), bytes);
+    let found = report.plan.preparations.iter().filter_map(|first| {
+        first.found.as_ref().map(|found| format!("found for `{}`: {found}\n", first.operator))
+    });
+    let found = found.collect::<String>();
     format!(
-        "{}: {} in {:.2} s, {:.0} Mpx/s, {} CPU seconds\npeak memory {measured} ({} predicted, budget {})\n{}",
+        "{found}{}: {} in {:.2} s, {:.0} Mpx/s, {} CPU seconds\npeak memory {measured} ({} predicted, budget {})\n{}",
         report.plan.output.name,
         bytes(report.output_bytes),
         report.wall_seconds,

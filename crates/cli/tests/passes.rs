@@ -124,6 +124,26 @@ fn the_job_is_printed_as_asked() {
 }
 
 #[test]
+fn speckle_filters_find_the_looks() {
+    let folder = with(&["reals", "words"]);
+    for way in WAYS {
+        folder.well(&format!("enhanced-lee words.npy auto.npy --looks auto --domain amplitude --overwrite --report report.json {way}"));
+        let report: Value =
+            serde_json::from_slice(&std::fs::read(folder.file("report.json")).unwrap()).unwrap();
+        let found = report["plan"]["preparations"][0]["found"].as_str().unwrap();
+        let looks: f64 = found.strip_prefix("looks=").unwrap().parse().unwrap();
+        // a = words.astype("f8") ** 2; 1 / ((a.var((1, 2)) / a.mean((1, 2)) ** 2).mean())
+        assert!((looks / 5.114890162017009 - 1.0).abs() < 1e-14, "{found}");
+        folder.well(&format!(
+            "enhanced-lee words.npy given.npy --looks {looks} --domain amplitude --overwrite --quiet"
+        ));
+        assert!(pixels(&folder.file("auto.npy")) == pixels(&folder.file("given.npy")), "{way}");
+    }
+    let plan = folder.well("lee reals.npy out.tif --looks auto --plan");
+    assert!(plan.contains("looks for `lee`: 1 sweep"), "{plan}");
+}
+
+#[test]
 fn what_cannot_be_stretched_is_told() {
     let folder = with(&["reals", "words"]);
     let ended = folder.run("equalize reals.npy out.tif");

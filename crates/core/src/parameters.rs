@@ -18,6 +18,15 @@ pub enum ParameterKind {
         /// The greatest value.
         greatest: f64,
     },
+    /// A finite number between two limits, both allowed, or one word.
+    NumberOr {
+        /// The word.
+        word: &'static str,
+        /// The least value.
+        least: f64,
+        /// The greatest value.
+        greatest: f64,
+    },
     /// A whole number between two limits, both allowed.
     Integer {
         /// The least value.
@@ -115,6 +124,10 @@ impl Parameter {
         let text = value.text();
         match self.kind {
             ParameterKind::Number { least, greatest } => parse_number(text, least, greatest).map(drop),
+            ParameterKind::NumberOr { word, .. } if text == word => Ok(()),
+            ParameterKind::NumberOr { word, least, greatest } => parse_number(text, least, greatest)
+                .map(drop)
+                .map_err(|error| Error::usage(format!("{error}, and not `{word}`"))),
             ParameterKind::Integer { least, greatest } => parse_integer(text, least, greatest).map(drop),
             ParameterKind::Numbers { fewest, most, least, greatest } => {
                 parse_numbers(text, fewest, most, least, greatest).map(drop)

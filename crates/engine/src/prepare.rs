@@ -111,6 +111,9 @@ impl<'a> Sweeps<'a> {
     }
 }
 
+/// Most characters of what was learned that a report shows; histograms have thousands.
+const FOUND_CHARACTERS: usize = 200;
+
 /// A pipeline that sweeps before it writes.
 pub(crate) struct Preparing {
     pipeline: Pipeline,
@@ -159,11 +162,21 @@ impl Plan {
     }
 }
 
+/// What was put into a step, in a line.
+fn found(asked: &Step, learned: &Step) -> String {
+    let new = learned.parameters.iter().filter(|(name, value)| asked.parameters.get(*name) != Some(*value));
+    let text = new.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(FOUND_CHARACTERS) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text,
+    }
+}
+
 impl Preparing {
     /// Sweeps for each step that has something to learn, in order, then for the output.
     pub(crate) fn run(mut self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
         let passes = 1 + self.summaries.iter().map(|summary| summary.passes).sum::<u64>();
-        let (mut pass, mut reports) = (1, Vec::new());
+        let (mut pass, mut reports, mut learned_so_far) = (1, Vec::new(), 0);
         for number in 0..self.pipeline.steps.len() {
             let Some(preparation) = self.preparation(number)? else { continue };
             let step = &self.pipeline.steps[number];
@@ -175,6 +188,10 @@ impl Preparing {
             let learned = preparation.learn(&mut sweeps).map_err(|error| error.at(&what))?;
             reports.extend(sweeps.into_reports());
             pass += preparation.sweeps();
+            if let Some(summary) = self.summaries.get_mut(learned_so_far) {
+                summary.found = Some(found(step, &learned));
+            }
+            learned_so_far += 1;
             self.pipeline.steps[number] = learned;
         }
         let graph = Graph::resolve(&self.pipeline, &*self.catalogue)?;

@@ -81,6 +81,9 @@ pub struct PreparationSummary {
     pub account: Vec<AccountLine>,
     /// The most resident memory that a sweep is expected to use, in bytes.
     pub predicted_peak_bytes: u64,
+    /// What was found, as parameters; nothing in a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
 }
 
 impl PreparationSummary {
@@ -96,6 +99,7 @@ impl PreparationSummary {
             read_bytes: sweep.read_bytes,
             account: sweep.account,
             predicted_peak_bytes: sweep.predicted_peak_bytes,
+            found: None,
         }
     }
 }

@@ -35,7 +35,12 @@ pub struct PreparationSpec {
 /// Every operator that asks, sorted by name.
 #[rustfmt::skip] // one line an operator
 pub static PREPARATIONS: &[&PreparationSpec] = &[
+    &PreparationSpec { operator: "enhanced-frost", ask: crate::speckle::ask },
+    &PreparationSpec { operator: "enhanced-lee", ask: crate::speckle::ask },
     &crate::point::equalize::PREPARATION,
+    &PreparationSpec { operator: "gamma-map", ask: crate::speckle::ask },
+    &PreparationSpec { operator: "kuan", ask: crate::speckle::ask },
+    &PreparationSpec { operator: "lee", ask: crate::speckle::ask },
     &crate::point::stretch::PREPARATION,
 ];
 

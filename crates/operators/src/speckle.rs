@@ -13,8 +13,12 @@ pub mod frost;
 pub mod gamma_map;
 pub mod kuan;
 pub mod lee;
+mod looks;
 #[cfg(test)]
 mod vectors;
+
+pub(crate) use looks::ask;
+pub use looks::{Domain, IntensitiesOf};
 
 const SIZE: Parameter = Parameter::optional(
     "size",
@@ -24,8 +28,8 @@ const SIZE: Parameter = Parameter::optional(
 );
 const LOOKS: Parameter = Parameter::required(
     "looks",
-    ParameterKind::Number { least: 0.01, greatest: 1e6 },
-    "equivalent number of looks of the input",
+    ParameterKind::NumberOr { word: "auto", least: looks::LEAST, greatest: looks::GREATEST },
+    "equivalent number of looks of the input; auto: squared mean by variance of all intensities, found first",
 );
 const DOMAIN: Parameter = Parameter::optional(
     "domain",
@@ -73,8 +77,13 @@ struct Speckle {
 }
 
 impl Speckle {
-    /// From `--looks` and `--domain`. Whoever finds the looks in the raster itself hands them in here.
+    /// From `--looks` and `--domain`.
     fn of(parameters: &Parameters) -> Result<Self> {
+        if parameters.text("looks") == Some("auto") {
+            return Err(Error::usage(
+                "needs a number for `--looks` here, as nobody looks at all pixels first",
+            ));
+        }
         let looks = parameters.number("looks")?.ok_or_else(|| Error::usage("`--looks` is missing"))?;
         let one_look = if parameters.text("domain") == Some("amplitude") { AMPLITUDE_VARIATION } else { 1.0 };
         Ok(Speckle { looks, variation: one_look / looks.sqrt() })

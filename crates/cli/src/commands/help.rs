@@ -82,14 +82,14 @@ fn page<B>(spec: &Spec<B>, usage: &str) -> String {
 
 fn limits(kind: ParameterKind) -> String {
     match kind {
-        ParameterKind::Number { least, greatest } | ParameterKind::Numbers { least, greatest, .. } => {
-            match (least > f64::MIN, greatest < f64::MAX) {
-                (true, true) => format!("; from {least} to {greatest}"),
-                (true, false) => format!("; at least {least}"),
-                (false, true) => format!("; at most {greatest}"),
-                (false, false) => String::new(),
-            }
-        }
+        ParameterKind::Number { least, greatest }
+        | ParameterKind::NumberOr { least, greatest, .. }
+        | ParameterKind::Numbers { least, greatest, .. } => match (least > f64::MIN, greatest < f64::MAX) {
+            (true, true) => format!("; from {least} to {greatest}"),
+            (true, false) => format!("; at least {least}"),
+            (false, true) => format!("; at most {greatest}"),
+            (false, false) => String::new(),
+        },
         ParameterKind::Integer { least, greatest } if least > i64::MIN && greatest < i64::MAX => {
             format!("; from {least} to {greatest}")
         }

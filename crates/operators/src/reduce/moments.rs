@@ -36,7 +36,7 @@ impl MomentsOf {
 }
 
 impl Moments {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Moments {
             count: 0,
             missing: 0,
@@ -48,7 +48,17 @@ impl Moments {
         }
     }
 
-    fn add_row<T: Sample>(&mut self, row: &[T], flags: &[u8]) {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.missing += other.missing;
+        self.nonzero += other.nonzero;
+        self.minimum = self.minimum.min(other.minimum);
+        self.maximum = self.maximum.max(other.maximum);
+        self.sum.merge(&other.sum);
+        self.squares.merge(&other.squares);
+    }
+
+    pub(crate) fn add_row<T: Sample>(&mut self, row: &[T], flags: &[u8]) {
         for (&sample, _) in row.iter().zip(flags).filter(|(_, flag)| **flag != 0) {
             let value = sample.to_f64();
             self.count += 1;
@@ -113,14 +123,6 @@ impl Reduction for MomentsOf {
     }
 
     fn merge(&self, partial: &mut Self::Partial, other: Self::Partial) {
-        for (moments, other) in partial.iter_mut().zip(other) {
-            moments.count += other.count;
-            moments.missing += other.missing;
-            moments.nonzero += other.nonzero;
-            moments.minimum = moments.minimum.min(other.minimum);
-            moments.maximum = moments.maximum.max(other.maximum);
-            moments.sum.merge(&other.sum);
-            moments.squares.merge(&other.squares);
-        }
+        partial.iter_mut().zip(&other).for_each(|(moments, other)| moments.merge(other));
     }
 }

@@ -10,6 +10,7 @@ use super::{
     BandSummary, BinCounts, BinCountsOf, Bins, Extremes, ExtremesOf, Interpolation, MomentsOf, Product,
     ProductOf, Quantiles, RankSearch, ValueCounts, ValueCountsOf,
 };
+use crate::speckle::{Domain, IntensitiesOf};
 
 /// What is asked of every band of a raster.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,8 @@ pub enum About {
     Extremes,
     /// The product.
     Product,
+    /// Count, sum, mean and variance of the intensities that radar samples stand for; answered by a summary.
+    Intensities(Domain),
 }
 
 /// What was learned, band by band.
@@ -79,6 +82,10 @@ impl Question {
                 Ok(Answer::Histogram(self.histogram(info, *bins, *range, sweep)?))
             }
             About::Extremes => Ok(Answer::Extremes(sweep.sweep(ExtremesOf::new(info, self.policy))?)),
+            About::Intensities(domain) => {
+                let moments = sweep.sweep(IntensitiesOf::new(info, self.policy, *domain))?;
+                Ok(Answer::Summary(moments.iter().map(|moments| (moments.into(), Vec::new())).collect()))
+            }
             About::Product => {
                 let rows = sweep.sweep(ProductOf::new(info, self.policy))?;
                 Ok(Answer::Product(ProductOf::products(&rows, info.bands)))
@@ -89,6 +96,7 @@ impl Question {
     /// Sweeps that the answer takes.
     pub fn sweeps(&self, info: &RasterInfo) -> u64 {
         match self.about {
+            About::Intensities(_) => 1,
             _ if is_narrow(info.sample_type) => 1,
             About::Summary { quantiles: Some(_), .. } => RankSearch::sweeps(info.sample_type),
             About::Histogram { range: None, .. } => 2,
@@ -380,6 +388,9 @@ mod tests {
                 });
                 all.push((spec.bind)(&Parameters::check(spec.parameters, given).unwrap(), &info).unwrap());
             }
+        }
+        for domain in [Domain::Intensity, Domain::Amplitude, Domain::Decibels] {
+            all.push(Question { about: About::Intensities(domain), policy: NodataPolicy::Ignore });
         }
         all.push(Question { about: About::Extremes, policy: NodataPolicy::Ignore });
         all.push(Question { about: About::Product, policy: NodataPolicy::Ignore });
