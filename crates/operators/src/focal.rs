@@ -1,11 +1,14 @@
 //! Operators that look at a window around each pixel.
 
+mod chained_spread;
 pub mod convolve;
 mod correlation;
+mod exact_spread;
 pub mod gaussian;
 mod integer_sums;
 pub(crate) mod matrix;
 pub mod mean;
+mod real_spread;
 pub(crate) mod real_sums;
 pub(crate) mod surroundings;
 pub mod variance;

@@ -57,6 +57,9 @@ const DDOF: Parameter = Parameter::optional(
 );
 
 const HALO: &str = "w / 2 to the left, w - 1 - w / 2 to the right; likewise above and below";
+/// As [`HALO`], where `--std` is a parameter.
+const HALO_OR_TWICE: &str =
+    "w / 2 to the left, w - 1 - w / 2 to the right; likewise above and below; twice that with --std chained";
 const TYPES: &str = "computed in f64; the output is f32, and f64 for 32- and 64-bit integers and f64";
 const NODATA: &str =
     "left out; a window with no more than ddof pixels, and a pixel without data, give no data";

@@ -42,6 +42,13 @@ impl Whole for i16 {
     }
 }
 
+impl Whole for i32 {
+    #[inline(always)]
+    fn whole(self) -> i64 {
+        i64::from(self)
+    }
+}
+
 impl Whole for i64 {
     #[inline(always)]
     fn whole(self) -> i64 {
@@ -50,7 +57,7 @@ impl Whole for i64 {
 }
 
 /// What integers are summed in. Only the sums over whole windows need to fit.
-pub(crate) trait Total: Sample {
+pub(crate) trait Total: Sample + Whole {
     /// The low bits of a number.
     fn of(number: i64) -> Self;
 
@@ -124,6 +131,16 @@ impl<'a, C: Total> IntegerSums<'a, C> {
         dispatch!(level(), simd => replace(simd, self.columns, entering, leaving));
     }
 
+    /// Takes the squares of a row in.
+    pub(crate) fn enter_squares<E: Whole>(&mut self, row: &[E]) {
+        dispatch!(level(), simd => enter_squares(simd, self.columns, row));
+    }
+
+    /// Takes the squares of a row in and lets those of another go.
+    pub(crate) fn replace_squares<E: Whole>(&mut self, entering: &[E], leaving: &[E]) {
+        dispatch!(level(), simd => replace_squares(simd, self.columns, entering, leaving));
+    }
+
     /// Sums over each window that is `width` columns wide: `sums[x]` covers columns `x..x + width`.
     pub(crate) fn sum(&mut self, width: usize, sums: &mut [C]) {
         run_along(self.columns, self.before);
@@ -144,6 +161,25 @@ fn replace<S: Simd, C: Total, E: Whole>(_: S, columns: &mut [C], entering: &[E],
     assert!(columns.len() == entering.len() && columns.len() == leaving.len());
     for ((column, &entering), &leaving) in columns.iter_mut().zip(entering).zip(leaving) {
         *column = column.plus(C::of(entering.whole() - leaving.whole()));
+    }
+}
+
+#[simd]
+fn enter_squares<S: Simd, C: Total, E: Whole>(_: S, columns: &mut [C], row: &[E]) {
+    assert_eq!(columns.len(), row.len());
+    for (column, &entering) in columns.iter_mut().zip(row) {
+        let entering = entering.whole();
+        *column = column.plus(C::of(entering.wrapping_mul(entering)));
+    }
+}
+
+/// `a^2 - b^2 = (a - b) (a + b)`: one product of numbers that, from 16 bits, fit 32.
+#[simd]
+fn replace_squares<S: Simd, C: Total, E: Whole>(_: S, columns: &mut [C], entering: &[E], leaving: &[E]) {
+    assert!(columns.len() == entering.len() && columns.len() == leaving.len());
+    for ((column, &entering), &leaving) in columns.iter_mut().zip(entering).zip(leaving) {
+        let (entering, leaving) = (entering.whole(), leaving.whole());
+        *column = column.plus(C::of((entering - leaving).wrapping_mul(entering + leaving)));
     }
 }
 

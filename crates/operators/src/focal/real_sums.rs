@@ -73,22 +73,50 @@ impl<'a> RealSums<'a> {
         mut load: impl FnMut(usize, &mut [f64]),
         mut emit: impl FnMut(usize, &mut [f64]),
     ) {
-        let (width, height) = (self.sums.len(), self.window.height);
         for first in (0..self.input.height).step_by(ROWS) {
-            let rows = ROWS.min(self.input.height - first);
-            for (i, line) in self.lines.chunks_exact_mut(self.input.width).enumerate().take(rows) {
-                load(first + i, line);
-            }
-            self.sum_along_x();
-            for i in 0..rows {
-                let y = first + i;
-                let slot = (self.input.y + y as i64).rem_euclid(height as i64) as usize;
-                self.sum_along_y(slot, i * width);
-                if let Some(row) = (y + 1).checked_sub(height) {
+            self.load(first, &mut load);
+            for y in first..self.input.height.min(first + ROWS) {
+                if let Some(row) = self.sum(y) {
                     emit(row, self.sums);
                 }
             }
         }
+    }
+
+    /// As [`RealSums::run`] for the numbers here and for their squares in `squares`: `emit(y, sums, squares)`.
+    pub(crate) fn run_with_squares(
+        &mut self,
+        squares: &mut Self,
+        mut load: impl FnMut(usize, &mut [f64]),
+        mut emit: impl FnMut(usize, &mut [f64], &mut [f64]),
+    ) {
+        for first in (0..self.input.height).step_by(ROWS) {
+            self.load(first, &mut load);
+            dispatch!(level(), simd => square(simd, self.lines, squares.lines));
+            squares.sum_along_x();
+            for y in first..self.input.height.min(first + ROWS) {
+                if let (Some(row), Some(_)) = (self.sum(y), squares.sum(y)) {
+                    emit(row, self.sums, squares.sums);
+                }
+            }
+        }
+    }
+
+    /// Takes in `ROWS` rows from `first` on, or what is left of them.
+    fn load(&mut self, first: usize, load: &mut impl FnMut(usize, &mut [f64])) {
+        let rows = self.input.height - first;
+        for (i, line) in self.lines.chunks_exact_mut(self.input.width).enumerate().take(rows) {
+            load(first + i, line);
+        }
+        self.sum_along_x();
+    }
+
+    /// Sums what ends with row `y` of the input, and says which row of sums that is; none before the first window ends.
+    fn sum(&mut self, y: usize) -> Option<usize> {
+        let (width, height) = (self.sums.len(), self.window.height);
+        let slot = (self.input.y + y as i64).rem_euclid(height as i64) as usize;
+        self.sum_along_y(slot, y % ROWS * width);
+        (y + 1).checked_sub(height)
     }
 
     fn sum_along_x(&mut self) {
@@ -161,6 +189,14 @@ fn parts<'a>(rows: &'a mut [f64], length: usize, block: &Range<usize>) -> [&'a m
         Some(row) => &mut row[block.clone()],
         None => Default::default(),
     })
+}
+
+#[simd]
+fn square<S: Simd>(_: S, numbers: &[f64], squares: &mut [f64]) {
+    assert_eq!(numbers.len(), squares.len());
+    for (square, &number) in squares.iter_mut().zip(numbers) {
+        *square = number * number;
+    }
 }
 
 #[simd]

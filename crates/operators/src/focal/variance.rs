@@ -3,7 +3,7 @@
 //! *Formula*: `variance = sum of (in(x + i, y + j) - m)^2 / (n - ddof)`, `m` the mean of the `n` pixels of the window,
 //! `i` from `-floor(w / 2)` on, `w` of them, `j` likewise; `stddev` is its root, `cv` is `stddev / m` (0 where `m` is 0).
 //! *Units*: the input's squared, the input's, none. *Halo*: `w / 2` to the left, `w - 1 - w / 2` to the right; likewise
-//! above and below. *Boundary*: `--boundary`. *Types*: integers of 8 and 16 bits are summed exactly and divided once;
+//! above and below; twice that with `--std chained`, which takes from each pixel the mean around itself. *Boundary*: `--boundary`. *Types*: integers of 8 and 16 bits are summed exactly and divided once;
 //! all others in `f64`. *Nodata*: left out; `ddof` pixels or fewer give none. *Cost per pixel*: two sums of a window,
 //! whatever the size; a float window whose spread is below a thousandth of its mean is read again as a whole.
 //! *Source*: Chan, Golub and LeVeque 1983. *Agrees with*: `numpy.var` over `sliding_window_view` within 1e-10.
@@ -14,7 +14,7 @@ use swathe_core::{
     Documentation, Group, Operator, OperatorSpec, Parameter, ParameterKind, Parameters, RasterInfo, Result,
 };
 
-use super::window_statistics::{self, Finish, FinishPixel, GREATEST_SIZE, Scale};
+use super::window_statistics::{self, Finish, FinishPixel, GREATEST_SIZE, STD, Scale};
 use crate::simd::level;
 
 const PARAMETERS: &[Parameter] = &[
@@ -29,6 +29,7 @@ const PARAMETERS: &[Parameter] = &[
         Some("0"),
         "what is taken off the count of pixels before dividing",
     ),
+    STD,
     Parameter::BOUNDARY,
     Parameter::NODATA,
     Parameter::TYPE,
@@ -42,15 +43,20 @@ const TRIALS: &[&str] = &[
     "size=5 nodata=propagate boundary=constant=2",
     "size=2x3 nodata=value type=i16 boundary=nearest ddof=1",
     "size=40x37",
+    "size=4x3 std=chained boundary=nearest",
+    "size=5 std=chained nodata=propagate boundary=constant=3",
 ];
+
+/// Of what differs from `variance` in its last step alone.
+const FEW_TRIALS: &[&str] = &["size=5x3", "size=4x3 std=chained nodata=propagate boundary=nearest"];
 
 const fn documentation(formula: &'static str, example: &'static str) -> Documentation {
     Documentation {
         formula,
-        halo: "w / 2 to the left, w - 1 - w / 2 to the right; likewise above and below",
+        halo: "w / 2 to the left, w - 1 - w / 2 to the right; likewise above and below; twice that with --std chained",
         types: "integers of 8 and 16 bits are summed exactly and divided once, all others in f64; the output is f32, and f64\nfor 32- and 64-bit integers and f64",
         nodata: "left out; a window with no more than ddof pixels, and a pixel without data, give no data",
-        cost: "two sums over a window, whatever the size; twice as much for windows of more than 1448 pixels of 8 and 16 bits;\na float window whose spread is below a thousandth of its mean is read again as a whole, which is slow for large windows",
+        cost: "two sums over a window, whatever the size; a float window whose spread is below a thousandth of its\nmean is read again as a whole, which is slow for large windows",
         source: "Chan, Golub and LeVeque 1983",
         agrees: "numpy.var over sliding_window_view within 1e-10 for f64",
         example,
@@ -83,7 +89,7 @@ pub static DEVIATION: OperatorSpec = OperatorSpec {
         "out(x, y) = sqrt(sum of (in(x + i, y + j) - m)^2 / (n - ddof)), m the mean of the window's n pixels",
         "swathe stddev scene.tif spread.tif --size 7",
     ),
-    trials: TRIALS,
+    trials: FEW_TRIALS,
     bind: |parameters, inputs| bind(parameters, inputs, Measure::Deviation),
 };
 
@@ -98,7 +104,7 @@ pub static VARIATION: OperatorSpec = OperatorSpec {
         "out(x, y) = sqrt(sum of (in(x + i, y + j) - m)^2 / (n - ddof)) / m, m the mean of the window's n pixels; 0 where m\nis 0",
         "swathe cv scene.tif spread.tif --size 7",
     ),
-    trials: TRIALS,
+    trials: FEW_TRIALS,
     bind: |parameters, inputs| bind(parameters, inputs, Measure::Variation),
 };
 
@@ -114,6 +120,10 @@ enum Measure {
 }
 
 impl FinishPixel for Measure {
+    fn asks_for_centres(&self) -> bool {
+        false
+    }
+
     fn row(&self, _centres: &[f64], means: &[f64], variances: &mut [f64]) {
         match self {
             Measure::Variance => {}

@@ -1,34 +1,34 @@
-//! Mean and variance of the window around each pixel, and the operators that are a formula of the two.
+//! The operators that are a formula of mean and variance of the window around each pixel.
 //!
-//! Samples and their squares are summed in `f64`. Of integers of 8 and 16 bits these sums are exact, and so is
-//! `n * squares - sum^2`. Of others the difference cancels where the spread is small beside the mean: there the pixel is
-//! computed again in two passes over its window. Which pixels these are follows from sums that no tiling changes.
+//! The two are computed in one of three ways, each a file: `exact_spread` for integers of 8 and 16 bits, `real_spread` for
+//! all others, `chained_spread` for what `--std chained` asks for.
 
-use fearless_simd::{Simd, dispatch};
-use fearless_simd_macros::simd;
 use swathe_core::{
-    Boundary, Edge, Error, Frame, Halo, NodataPolicy, Operator, Parameters, RasterInfo, Result, Sample,
-    SampleType, ScratchSize, Size, TileMut, TileView, Validity, Window, with_sample,
+    Boundary, Edge, Error, Frame, Halo, NodataPolicy, Operator, Parameter, ParameterKind, Parameters,
+    RasterInfo, Result, SampleType, ScratchSize, Size, TileMut, TileView, Window,
 };
 
+use super::chained_spread::{Chained, second_halo};
+use super::exact_spread;
 use super::gaussian::smoothed;
 use super::integer_sums::WindowCounts;
-use super::real_sums::RealSums;
+use super::real_spread;
 use super::surroundings::Surroundings;
 use crate::rows::{
     FromDecibels, LoadRows, StoreRows, clear_mask, hand_on_mask, into_decibels, loader, mark_all_valid,
-    mark_valid, number_of_decibels, storer,
+    mark_valid, storer,
 };
-use crate::simd::level;
 
 /// Largest side of a window: the squares of 16-bit numbers then sum to less than 2^53.
 pub(crate) const GREATEST_SIZE: usize = 1_447;
 
-/// Most pixels for which `n^2 * 65535^2` stays below 2^53.
-const EXACT_IN_F64: usize = 1_448;
-
-/// A variance below this part of the squared mean is computed in two passes: `f64` keeps ten digits of the rest.
-const CANCELLED: f64 = 1e-6;
+/// `--std`, what the spread is measured from.
+pub(crate) const STD: Parameter = Parameter::optional(
+    "std",
+    ParameterKind::Choice(&["local", "chained"]),
+    Some("local"),
+    "from what pixels differ: local, the mean of the window; chained, each from the mean around itself, then averaged,\nwhatever --ddof (twice the halo; not a variance, but what chains of filters often compute)",
+);
 
 /// What an operator makes of the statistics of a row.
 pub(crate) enum Finish {
@@ -42,6 +42,11 @@ pub(crate) enum Finish {
 pub(crate) trait FinishPixel: Send + Sync {
     /// Turns `variances` into the output; `centres` are the pixels themselves. All are of the same length.
     fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]);
+
+    /// Whether `centres` matter; if not they hold anything.
+    fn asks_for_centres(&self) -> bool {
+        true
+    }
 }
 
 /// A formula of the pixels of a window and their statistics.
@@ -59,6 +64,91 @@ pub(crate) enum Scale {
     Decibels,
 }
 
+/// Mean and variance of the window around each pixel of a row, all of the same length.
+pub(super) struct Row<'a> {
+    pub(super) means: &'a mut [f64],
+    pub(super) variances: &'a mut [f64],
+    /// 1 where they are to be told; of no meaning where all pixels are data.
+    pub(super) valid: &'a mut [u8],
+}
+
+/// A way to compute means and variances.
+pub(super) trait Spread: Send + Sync {
+    /// What [`Spread::run`] takes for an output of this size.
+    fn scratch(&self, size: ScratchSize, window: Size, output: Size) -> ScratchSize;
+
+    /// Calls `emit(y, row)` for each row of the output, from 0 on.
+    fn run(&self, band: &Band<'_>, scratch: &mut Frame<'_>, emit: &mut dyn FnMut(usize, Row<'_>));
+}
+
+/// One band of a tile, and what is to be known of its windows.
+pub(super) struct Band<'a> {
+    pub(super) input: TileView<'a>,
+    pub(super) index: usize,
+    pub(super) load: &'a dyn LoadRows<f64>,
+    /// Whether all pixels are data.
+    pub(super) whole: bool,
+    pub(super) window: Size,
+    pub(super) policy: NodataPolicy,
+    pub(super) ddof: f64,
+}
+
+impl Band<'_> {
+    /// Row `y` of the input with 0 where there is no data.
+    pub(super) fn load_row(&self, y: usize, row: &mut [f64], flags: &mut [u8]) {
+        if self.whole {
+            self.load.load(&self.input, self.index, y, row);
+        } else {
+            self.load.load_valid(&self.input, self.index, y, row, flags);
+        }
+    }
+}
+
+/// How many pixels with data the windows of a row have, and for which pixels that is enough.
+pub(super) struct Present<'a> {
+    counts: WindowCounts<'a>,
+    flags: &'a mut [u8],
+    valid: &'a mut [u8],
+}
+
+impl<'a> Present<'a> {
+    /// What [`Present::take`] takes for rows of `width` pixels of input.
+    pub(super) fn scratch(size: ScratchSize, window: Size, width: usize) -> ScratchSize {
+        WindowCounts::scratch(size, window, width).with::<u8>(width).with::<u8>(width + 1 - window.width)
+    }
+
+    pub(super) fn take(scratch: &mut Frame<'a>, window: Size, width: usize) -> Self {
+        Present {
+            counts: WindowCounts::take(scratch, window, width),
+            flags: scratch.take(width),
+            valid: scratch.take(width + 1 - window.width),
+        }
+    }
+
+    /// Counts row `y` of the output; `y` is 0, and then one more each time.
+    pub(super) fn row(&mut self, band: &Band<'_>, y: usize) {
+        let halo = Halo::of_window(band.window);
+        let all = band.window.pixels() as f64;
+        let least = if band.policy == NodataPolicy::Propagate { all } else { 0.0 };
+        band.load.flags(&band.input, band.index, y + halo.top, self.flags);
+        let counts = self.counts.row(band.load, &band.input, band.index, y);
+        for ((valid, &flag), &count) in self.valid.iter_mut().zip(&self.flags[halo.left..]).zip(counts) {
+            let count = f64::from(count);
+            *valid = flag & u8::from(count > band.ddof && count >= least);
+        }
+    }
+
+    /// The counts of the last row.
+    pub(super) fn counts(&self) -> &[i32] {
+        self.counts.counts()
+    }
+
+    /// 1 where the last row has a pixel with data in a window of enough of them.
+    pub(super) fn valid(&mut self) -> &mut [u8] {
+        self.valid
+    }
+}
+
 /// The operator that puts out `finish` of each pixel, its window's mean and its window's variance.
 pub(crate) fn bind(
     parameters: &Parameters,
@@ -68,7 +158,9 @@ pub(crate) fn bind(
 ) -> Result<Box<dyn Operator>> {
     let window = parameters.size("size")?.ok_or_else(|| Error::usage("`--size` is missing"))?;
     let policy = parameters.nodata_policy()?;
-    let ddof = parameters.integer("ddof")?.unwrap_or(0);
+    let boundary = parameters.boundary()?;
+    let chained = parameters.text("std") == Some("chained");
+    let ddof = if chained { 0 } else { parameters.integer("ddof")?.unwrap_or(0) };
     if ddof as usize >= window.pixels() {
         return Err(Error::usage(format!(
             "a window of {window} pixels is too small for `--ddof {ddof}`: give a larger `--size` or `--ddof 0`"
@@ -80,21 +172,27 @@ pub(crate) fn bind(
         }
         _ => SampleType::F64,
     };
-    let exact = scale == Scale::Linear && natural == SampleType::F32 && input.sample_type != SampleType::F32;
+    let spread = match (input.sample_type, scale) {
+        _ if chained => Box::new(Chained { raster: input.size, boundary }),
+        (SampleType::U8, Scale::Linear) => exact_spread::of::<u8>(window.pixels()),
+        (SampleType::I8, Scale::Linear) => exact_spread::of::<i8>(window.pixels()),
+        (SampleType::U16, Scale::Linear) => exact_spread::of::<u16>(window.pixels()),
+        (SampleType::I16, Scale::Linear) => exact_spread::of::<i16>(window.pixels()),
+        _ => real_spread::of(input, policy, scale),
+    };
     let load = loader::<f64>(input, policy);
     let output = smoothed(input, parameters.sample_type("type")?.unwrap_or(natural));
+    let halo = Halo::of_window(window);
     Ok(Box::new(OfWindow {
         window,
+        halo,
+        chained,
         policy,
-        boundary: parameters.boundary()?,
+        boundary,
         ddof: ddof as f64,
-        exact,
         scale,
         load: if scale == Scale::Linear { load } else { Box::new(FromDecibels(load)) },
-        two_passes: with_sample!(input.sample_type, T => Box::new(Samples {
-            validity: Validity::<T>::new(input, policy),
-            scale,
-        })),
+        spread,
         store: storer(&output),
         output,
         finish,
@@ -103,14 +201,15 @@ pub(crate) fn bind(
 
 struct OfWindow {
     window: Size,
+    halo: Halo,
+    /// Whether means of means take a second halo.
+    chained: bool,
     policy: NodataPolicy,
     boundary: Boundary,
     ddof: f64,
     scale: Scale,
-    /// Whether sums and sums of squares are exact integers.
-    exact: bool,
     load: Box<dyn LoadRows<f64>>,
-    two_passes: Box<dyn TwoPasses>,
+    spread: Box<dyn Spread>,
     store: Box<dyn StoreRows<f64>>,
     output: RasterInfo,
     finish: Finish,
@@ -122,7 +221,8 @@ impl Operator for OfWindow {
     }
 
     fn need(&self, _input: usize, output: Window) -> Window {
-        output.grow(Halo::of_window(self.window))
+        let near = if self.chained { output.grow(second_halo(self.window)) } else { output };
+        near.grow(self.halo)
     }
 
     fn edge(&self, _input: usize) -> Edge {
@@ -130,19 +230,13 @@ impl Operator for OfWindow {
     }
 
     fn scratch_bytes(&self, output: Size) -> usize {
-        let input = output.width + self.window.width - 1;
-        let mut size = RealSums::scratch(ScratchSize::new(), self.window, output.width);
-        if let Finish::OfWindow(_) = self.finish {
-            size = Surroundings::scratch(size, self.window, input);
+        let near = output.width + self.window.width - 1;
+        let size = self.spread.scratch(ScratchSize::new(), self.window, output);
+        match self.finish {
+            Finish::OfPixel(_) => size.with::<f64>(near),
+            Finish::OfWindow(_) => Surroundings::scratch(size, self.window, near),
         }
-        WindowCounts::scratch(size, self.window, input)
-            .with::<f64>(output.width * output.height)
-            .with::<f64>(output.width)
-            .with::<f64>(input)
-            .with::<u8>(input)
-            .with::<u8>(input)
-            .with::<u8>(output.width)
-            .bytes()
+        .bytes()
     }
 
     fn process(
@@ -152,9 +246,17 @@ impl Operator for OfWindow {
         scratch: &mut Frame<'_>,
     ) -> Result<()> {
         clear_mask(output);
-        for band in 0..output.bands() {
-            let whole = self.load.all_valid(&inputs[0], band);
-            self.run(&inputs[0], output, band, whole, &mut scratch.inner());
+        for index in 0..output.bands() {
+            let band = Band {
+                input: inputs[0],
+                index,
+                load: &*self.load,
+                whole: self.load.all_valid(&inputs[0], index),
+                window: self.window,
+                policy: self.policy,
+                ddof: self.ddof,
+            };
+            self.run(&band, output, &mut scratch.inner());
         }
         hand_on_mask(self.policy, &inputs[0], output);
         Ok(())
@@ -162,236 +264,40 @@ impl Operator for OfWindow {
 }
 
 impl OfWindow {
-    fn run(
-        &self,
-        input: &TileView<'_>,
-        output: &mut TileMut<'_>,
-        band: usize,
-        whole: bool,
-        scratch: &mut Frame<'_>,
-    ) {
-        let (width, height, halo) =
-            (output.window().width, output.window().height, Halo::of_window(self.window));
-        let input_width = input.window().width;
-        let mut sums = RealSums::take(scratch, self.window, input.window());
-        let mut counts = WindowCounts::take(scratch, self.window, input_width);
-        let plane = scratch.take::<f64>(width * height);
-        let means = scratch.take::<f64>(width);
-        let line = scratch.take::<f64>(input_width);
-        let flags = scratch.take::<u8>(input_width);
-        let middle = scratch.take::<u8>(input_width);
-        let valid = scratch.take::<u8>(width);
-        let mut around = match self.finish {
-            Finish::OfPixel(_) => None,
-            Finish::OfWindow(_) => Some(Surroundings::take(scratch, self.window, input_width, whole)),
-        };
-        let load = &*self.load;
-        sums.run(
-            |y, row| self.load_row(input, band, y, whole, row, flags),
-            |y, sums| plane[y * width..][..width].copy_from_slice(sums),
-        );
-        sums.run(
-            |y, row| {
-                self.load_row(input, band, y, whole, row, flags);
-                dispatch!(level(), simd => square(simd, row));
-            },
-            |y, squares| {
-                let sums = &plane[y * width..][..width];
-                if whole {
-                    self.spread_all(sums, means, squares);
-                } else {
-                    load.flags(input, band, y + halo.top, middle);
-                    valid.copy_from_slice(&middle[halo.left..][..width]);
-                    self.spread_each(counts.row(load, input, band, y), sums, means, squares, valid);
-                }
-                self.again_where_cancelled(input, band, y, means, squares);
-                if let (Finish::OfWindow(finish), Some(around)) = (&self.finish, &mut around) {
-                    around.read_to(load, input, band, y);
-                    finish.row(around, means, squares);
-                } else if let Finish::OfPixel(finish) = &self.finish {
-                    load.load(input, band, y + halo.top, line);
-                    finish.row(&line[halo.left..][..width], means, squares);
-                }
-                if self.scale == Scale::Decibels {
-                    into_decibels(squares);
-                }
-                self.store.store(output, band, y, 0, squares);
-                if whole {
-                    mark_all_valid(output, y, 0, width);
-                } else {
-                    self.store.fill(output, band, y, 0, valid);
-                    mark_valid(output, y, 0, valid);
-                }
-            },
-        );
+    fn run(&self, band: &Band<'_>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
+        let near = band.input.crop(output.window().grow(self.halo));
+        match &self.finish {
+            Finish::OfPixel(finish) => {
+                let (width, line) = (output.window().width, scratch.take::<f64>(near.window().width));
+                self.spread.run(band, scratch, &mut |y, row| {
+                    if finish.asks_for_centres() {
+                        band.load.load(&near, band.index, y + self.halo.top, line);
+                    }
+                    finish.row(&line[self.halo.left..][..width], row.means, row.variances);
+                    self.store_row(band, output, y, row);
+                });
+            }
+            Finish::OfWindow(finish) => {
+                let mut around = Surroundings::take(scratch, self.window, near.window().width, band.whole);
+                self.spread.run(band, scratch, &mut |y, row| {
+                    around.read_to(band.load, &near, band.index, y);
+                    finish.row(&around, row.means, row.variances);
+                    self.store_row(band, output, y, row);
+                });
+            }
+        }
     }
 
-    /// Row `y` of the input with 0 where there is no data.
-    fn load_row(
-        &self,
-        input: &TileView<'_>,
-        band: usize,
-        y: usize,
-        whole: bool,
-        row: &mut [f64],
-        flags: &mut [u8],
-    ) {
-        if whole {
-            self.load.load(input, band, y, row);
+    fn store_row(&self, band: &Band<'_>, output: &mut TileMut<'_>, y: usize, row: Row<'_>) {
+        if self.scale == Scale::Decibels {
+            into_decibels(row.variances);
+        }
+        self.store.store(output, band.index, y, 0, row.variances);
+        if band.whole {
+            mark_all_valid(output, y, 0, row.variances.len());
         } else {
-            self.load.load_valid(input, band, y, row, flags);
+            self.store.fill(output, band.index, y, 0, row.valid);
+            mark_valid(output, y, 0, row.valid);
         }
-    }
-
-    /// Turns sums into means and sums of squares into variances, where all pixels are data.
-    fn spread_all(&self, sums: &[f64], means: &mut [f64], squares: &mut [f64]) {
-        let (count, ddof) = (self.window.pixels() as f64, self.ddof);
-        if !self.exact {
-            dispatch!(level(), simd => spread_reals(simd, count, ddof, sums, means, squares));
-        } else if self.window.pixels() <= EXACT_IN_F64 {
-            dispatch!(level(), simd => spread_small_integers(simd, count, ddof, sums, means, squares));
-        } else {
-            for ((mean, square), &sum) in means.iter_mut().zip(squares).zip(sums) {
-                *mean = sum / count;
-                *square = exact_variance(count, ddof, sum, *square);
-            }
-        }
-    }
-
-    /// As [`OfWindow::spread_all`], with a count for each window; what is not to be told is taken out of `valid`.
-    fn spread_each(
-        &self,
-        counts: &[i32],
-        sums: &[f64],
-        means: &mut [f64],
-        squares: &mut [f64],
-        valid: &mut [u8],
-    ) {
-        let all = self.window.pixels() as f64;
-        for (x, (&count, &sum)) in counts.iter().zip(sums).enumerate() {
-            let count = f64::from(count);
-            let complete = count == all || self.policy != NodataPolicy::Propagate;
-            if count <= self.ddof || !complete {
-                (means[x], squares[x], valid[x]) = (0.0, 0.0, 0);
-                continue;
-            }
-            means[x] = sum / count;
-            squares[x] = if self.exact {
-                exact_variance(count, self.ddof, sum, squares[x])
-            } else {
-                (squares[x] - sum * means[x]) / (count - self.ddof)
-            };
-        }
-    }
-
-    fn again_where_cancelled(
-        &self,
-        input: &TileView<'_>,
-        band: usize,
-        y: usize,
-        means: &mut [f64],
-        variances: &mut [f64],
-    ) {
-        if self.exact {
-            return;
-        }
-        for (x, (mean, variance)) in means.iter_mut().zip(variances).enumerate() {
-            if *variance < *mean * *mean * CANCELLED {
-                let corner = Corner { x, y };
-                (*mean, *variance) = self.two_passes.spread(input, band, corner, self.window, self.ddof);
-            }
-        }
-    }
-}
-
-/// The first pixel of a window, counted from the view's.
-#[derive(Clone, Copy)]
-struct Corner {
-    x: usize,
-    y: usize,
-}
-
-/// Mean and variance of one window, the mean being taken off before squaring.
-trait TwoPasses: Send + Sync {
-    fn spread(&self, view: &TileView<'_>, band: usize, corner: Corner, window: Size, ddof: f64)
-    -> (f64, f64);
-}
-
-struct Samples<T> {
-    validity: Validity<T>,
-    scale: Scale,
-}
-
-impl<T: Sample> TwoPasses for Samples<T> {
-    fn spread(
-        &self,
-        view: &TileView<'_>,
-        band: usize,
-        corner: Corner,
-        window: Size,
-        ddof: f64,
-    ) -> (f64, f64) {
-        let numbers = || {
-            (corner.y..corner.y + window.height).flat_map(|y| {
-                let row = &view.row::<T>(band, y)[corner.x..][..window.width];
-                let mask = view.mask_row(y).map(|mask| &mask[corner.x..][..window.width]);
-                row.iter()
-                    .enumerate()
-                    .filter(move |&(x, &sample)| {
-                        self.validity.holds(sample, mask.map_or(u8::MAX, |mask| mask[x]))
-                    })
-                    .map(|(_, &sample)| match self.scale {
-                        Scale::Linear => sample.to_f64(),
-                        Scale::Decibels => number_of_decibels(sample.to_f64()),
-                    })
-            })
-        };
-        let (count, sum) = numbers().fold((0.0, 0.0), |(count, sum), number| (count + 1.0, sum + number));
-        let first = sum / count;
-        let (rest, squares) = numbers().fold((0.0, 0.0), |(rest, squares), number| {
-            let off = number - first;
-            (rest + off, squares + off * off)
-        });
-        // The first mean is rounded; what that leaves is taken off again.
-        (first + rest / count, ((squares - rest * rest / count) / (count - ddof)).max(0.0))
-    }
-}
-
-/// The variance from exact sums: nothing is rounded before the division.
-fn exact_variance(count: f64, ddof: f64, sum: f64, squares: f64) -> f64 {
-    let spread = count as i128 * squares as i64 as i128 - (sum as i64 as i128) * (sum as i64 as i128);
-    spread as f64 / (count * (count - ddof))
-}
-
-#[simd]
-fn square<S: Simd>(_: S, row: &mut [f64]) {
-    for value in row {
-        *value *= *value;
-    }
-}
-
-#[simd]
-fn spread_small_integers<S: Simd>(
-    _: S,
-    count: f64,
-    ddof: f64,
-    sums: &[f64],
-    means: &mut [f64],
-    squares: &mut [f64],
-) {
-    assert!(sums.len() == means.len() && sums.len() == squares.len());
-    let divisor = count * (count - ddof);
-    for ((mean, square), &sum) in means.iter_mut().zip(squares).zip(sums) {
-        *mean = sum / count;
-        *square = (count * *square - sum * sum) / divisor;
-    }
-}
-
-#[simd]
-fn spread_reals<S: Simd>(_: S, count: f64, ddof: f64, sums: &[f64], means: &mut [f64], squares: &mut [f64]) {
-    assert!(sums.len() == means.len() && sums.len() == squares.len());
-    for ((mean, square), &sum) in means.iter_mut().zip(squares).zip(sums) {
-        *mean = sum / count;
-        *square = (*square - sum * *mean) / (count - ddof);
     }
 }

@@ -12,9 +12,9 @@ use swathe_core::{
 };
 
 use super::distances::{DISTANCE, Distances};
-use super::{CMAX, DAMPING, DDOF, DOMAIN, HALO, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
+use super::{CMAX, DAMPING, DDOF, DOMAIN, HALO_OR_TWICE, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
 use crate::focal::surroundings::Surroundings;
-use crate::focal::window_statistics::{self, Finish, FinishWindow};
+use crate::focal::window_statistics::{self, Finish, FinishWindow, STD};
 use crate::simd::level;
 
 /// The description of `enhanced-frost`.
@@ -30,6 +30,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DISTANCE,
         DOMAIN,
         CMAX,
+        STD,
         DDOF,
         Parameter::BOUNDARY,
         Parameter::NODATA,
@@ -37,7 +38,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     ],
     documentation: Documentation {
         formula: "m where c <= u, p where c >= t, else sum of w(i, j) in(x + i, y + j) / sum of w, w = exp(-damping (c - u) / (t - c) d);\nm mean, c coefficient of variation of the window, d distance from its middle, u = 1 / sqrt(looks), in amplitude\n0.5227 / sqrt(looks), t by --cmax; 0 where |m| < 1e-10",
-        halo: HALO,
+        halo: HALO_OR_TWICE,
         types: TYPES,
         nodata: NODATA,
         cost: "two sums over a window, an addition for each of its pixels and an exponential for each distance",

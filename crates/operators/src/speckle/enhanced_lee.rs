@@ -9,8 +9,10 @@ use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::{CMAX, DAMPING, DDOF, DOMAIN, HALO, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
-use crate::focal::window_statistics::{self, Finish, FinishPixel};
+use super::{
+    CMAX, DAMPING, DDOF, DOMAIN, HALO_OR_TWICE, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale,
+};
+use crate::focal::window_statistics::{self, Finish, FinishPixel, STD};
 use crate::rows::exponential;
 use crate::simd::level;
 
@@ -26,6 +28,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DAMPING,
         DOMAIN,
         CMAX,
+        STD,
         DDOF,
         Parameter::BOUNDARY,
         Parameter::NODATA,
@@ -33,7 +36,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     ],
     documentation: Documentation {
         formula: "m where c <= u, p where c >= t, else m w + p (1 - w), w = exp(-damping (c - u) / (t - c)); m mean, c coefficient\nof variation of the window, u = 1 / sqrt(looks), in amplitude 0.5227 / sqrt(looks), t by --cmax; 0 where |m| < 1e-10",
-        halo: HALO,
+        halo: HALO_OR_TWICE,
         types: TYPES,
         nodata: NODATA,
         cost: "two sums over a window and an exponential",
@@ -46,6 +49,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         "looks=4.4 size=5x4 ddof=0 boundary=nearest",
         "looks=10 size=3 damping=2 nodata=propagate domain=amplitude cmax=seed",
         "looks=2 size=3 domain=db",
+        "looks=3 size=3x4 std=chained boundary=mirror",
     ],
     bind,
 };
