@@ -1,7 +1,7 @@
 //! What lies past the raster's edge, in scipy.ndimage's words.
 
 use crate::error::{Error, Result};
-use crate::sample::Scalar;
+use crate::sample::{Sample, Scalar};
 
 /// The rule that invents pixels past the raster's edge. Resolved by the engine, never by a kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +43,15 @@ impl Boundary {
             Boundary::Constant(_) => return None,
         };
         Some(inside as usize)
+    }
+
+    /// The constant in a raster's own type, rounded and saturated; 0 where the rule has none.
+    pub fn constant<T: Sample>(self) -> T {
+        match self {
+            Boundary::Constant(Scalar::Integer(value)) => T::from_i128(value),
+            Boundary::Constant(Scalar::Float(value)) => T::from_f64(value),
+            _ => T::default(),
+        }
     }
 
     /// Reads `reflect`, `mirror`, `nearest`, `wrap`, `constant` (0) or `constant=V`.
@@ -97,6 +106,13 @@ mod tests {
         }
         assert_eq!(Boundary::Constant(Scalar::Integer(7)).resolve(-1, 3), None);
         assert_eq!(Boundary::Reflect.resolve(2, 3), Some(2));
+    }
+
+    #[test]
+    fn a_constant_is_rounded_and_saturated() {
+        assert_eq!(Boundary::Constant(Scalar::Integer(300)).constant::<u8>(), 255);
+        assert_eq!(Boundary::Constant(Scalar::Float(-0.5)).constant::<i16>(), -1);
+        assert_eq!(Boundary::Wrap.constant::<i16>(), 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! whatever is left is copied from those runs, or is the boundary's constant. The image is extended, never the tile, and
 //! each operator's own input is, never the source for the whole chain.
 
-use swathe_core::{Boundary, Edge, Sample, Scalar, Size, TileMut, Window, with_sample};
+use swathe_core::{Boundary, Edge, Sample, Size, TileMut, Window, with_sample};
 
 /// Consecutive pixels that exist, and the place that they fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl InputNeed {
         if self.x.unfilled().next().is_none() {
             return;
         }
-        let constant = constant_of::<T>(boundary);
+        let constant = boundary.constant::<T>();
         let origin = self.x.buffer_start;
         let from =
             |at: i64| boundary.resolve(at, self.raster.width).map(|index| (index as i64 - origin) as usize);
@@ -188,7 +188,7 @@ impl InputNeed {
 }
 
 fn fill_row<T: Sample>(buffer: &mut TileMut<'_>, boundary: Boundary, y: usize) {
-    let constant = constant_of::<T>(boundary);
+    let constant = boundary.constant::<T>();
     for band in 0..buffer.bands() {
         buffer.row_mut::<T>(band, y).fill(constant);
     }
@@ -197,20 +197,11 @@ fn fill_row<T: Sample>(buffer: &mut TileMut<'_>, boundary: Boundary, y: usize) {
     }
 }
 
-/// The boundary's constant in the raster's own type, rounded and saturated.
-fn constant_of<T: Sample>(boundary: Boundary) -> T {
-    match boundary {
-        Boundary::Constant(Scalar::Integer(value)) => T::from_i128(value),
-        Boundary::Constant(Scalar::Float(value)) => T::from_f64(value),
-        _ => T::default(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use swathe_core::{SampleType, TileBuffer, TileKind};
+    use swathe_core::{SampleType, Scalar, TileBuffer, TileKind};
 
     const KIND: TileKind = TileKind { bands: 2, sample_type: SampleType::I32, mask: true };
 
