@@ -9,6 +9,7 @@ use swathe_core::OperatorSpec;
 
 pub mod focal;
 pub mod geometry;
+pub mod morphology;
 pub mod motion;
 pub mod point;
 pub mod prepare;
@@ -27,13 +28,17 @@ pub use simd::{CpuLevel, ForcedLevel, cpu_level, force_level};
 #[rustfmt::skip] // one line an operator
 pub static OPERATORS: &[&OperatorSpec] = &[
     &point::calc::SPEC,
+    &morphology::residues::BLACKHAT,
     &point::cast::SPEC,
+    &morphology::opening::CLOSE,
     &focal::convolve::SPEC,
     &point::copy::SPEC,
     &focal::variance::VARIATION,
+    &morphology::dilation::SPEC,
     &speckle::enhanced_frost::SPEC,
     &speckle::enhanced_lee::SPEC,
     &point::equalize::SPEC,
+    &morphology::erosion::SPEC,
     &geometry::reorient::FLIP,
     &motion::flow::SPEC,
     &speckle::frost::SPEC,
@@ -46,6 +51,8 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &rank::median::SPEC,
     &rank::extremes::MINIMUM,
     &rank::mode::SPEC,
+    &morphology::residues::GRADIENT,
+    &morphology::opening::OPEN,
     &rank::percentile::SPEC,
     &rank::place::SPEC,
     &reduce::lanes::SPEC,
@@ -53,6 +60,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &geometry::reorient::ROTATE90,
     &focal::variance::DEVIATION,
     &point::stretch::SPEC,
+    &morphology::residues::TOPHAT,
     &geometry::reorient::TRANSPOSE,
     &focal::variance::VARIANCE,
 ];

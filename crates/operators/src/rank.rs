@@ -2,7 +2,7 @@
 
 pub mod extremes;
 mod filter;
-mod footprint;
+pub(crate) mod footprint;
 mod key;
 pub mod median;
 pub mod mode;

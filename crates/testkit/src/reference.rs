@@ -105,7 +105,7 @@ impl Array {
 }
 
 /// The folders of frozen values.
-const FOLDERS: &[&str] = &["reference", "rank", "resize", "motion", "spread"];
+const FOLDERS: &[&str] = &["reference", "rank", "resize", "motion", "morphology", "spread"];
 
 /// A folder of frozen values.
 fn folder(name: &str) -> PathBuf {

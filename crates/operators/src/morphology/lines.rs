@@ -40,6 +40,16 @@ pub(crate) fn gather<K: Key, D: Extreme>(row: &[K], shifts: &[usize], target: &m
     }
 }
 
+/// Puts the extreme of four rows into a fifth.
+pub(crate) fn four<K: Key, D: Extreme>(rows: [&[K]; 4], target: &mut [K]) {
+    dispatch!(level(), simd => four_rows::<_, K, D>(simd, rows, target));
+}
+
+/// Keeps in `kept` what none of four rows beats.
+pub(crate) fn fold_four<K: Key, D: Extreme>(kept: &mut [K], rows: [&[K]; 4]) {
+    dispatch!(level(), simd => fold_four_rows::<_, K, D>(simd, kept, rows));
+}
+
 #[simd]
 fn fold_row<S: Simd, K: Key, D: Extreme>(_: S, kept: &mut [K], row: &[K]) {
     assert_eq!(kept.len(), row.len());
@@ -75,6 +85,15 @@ fn four_rows<S: Simd, K: Key, D: Extreme>(_: S, rows: [&[K]; 4], target: &mut [K
 }
 
 #[simd]
+fn fold_four_rows<S: Simd, K: Key, D: Extreme>(_: S, kept: &mut [K], rows: [&[K]; 4]) {
+    let [a, b, c, d] = rows;
+    assert!([a, b, c, d].iter().all(|row| row.len() == kept.len()));
+    for ((((kept, &a), &b), &c), &d) in kept.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        *kept = D::of(*kept, D::of(D::of(a, b), D::of(c, d)));
+    }
+}
+
+#[simd]
 fn advance_row<S: Simd, K: Key, D: Extreme>(
     _: S,
     running: &mut [K],
@@ -99,20 +118,18 @@ pub(crate) struct Lengthen {
     pub(crate) shifts: Vec<usize>,
 }
 
-/// The steps from single keys to runs of each of `lengths`, which are sorted and have no 0.
+/// The steps from single keys to runs of `length`, which is not 0.
 ///
 /// A step joins up to four runs, so that a row is read and written once for each factor of four.
-pub(crate) fn steps_to(lengths: &[usize]) -> Vec<Lengthen> {
+pub(crate) fn steps_to(length: usize) -> Vec<Lengthen> {
     let mut steps = Vec::new();
     let mut have = 1;
-    for &wanted in lengths {
-        while have < wanted {
-            let length = wanted.min(4 * have);
-            let count = length.div_ceil(have);
-            let shifts = (0..count).map(|run| (run * have).min(length - have)).collect();
-            steps.push(Lengthen { length, shifts });
-            have = length;
-        }
+    while have < length {
+        let next = length.min(4 * have);
+        let count = next.div_ceil(have);
+        let shifts = (0..count).map(|run| (run * have).min(next - have)).collect();
+        steps.push(Lengthen { length: next, shifts });
+        have = next;
     }
     steps
 }
@@ -124,21 +141,19 @@ mod tests {
 
     #[test]
     fn steps_join_runs_without_a_gap() {
-        for lengths in [&[1_usize][..], &[2], &[3], &[5], &[15], &[101], &[1, 7, 9, 11, 13, 15], &[64, 65, 300]] {
-            let steps = steps_to(lengths);
+        for length in [1, 2, 3, 5, 15, 64, 65, 101, 1023] {
             let mut have = 1;
-            for step in &steps {
+            for step in steps_to(length) {
                 assert!((2..=4).contains(&step.shifts.len()));
                 assert_eq!(step.shifts[0], 0);
                 assert!(step.shifts.windows(2).all(|pair| pair[1] > pair[0] && pair[1] - pair[0] <= have));
                 assert_eq!(step.shifts[step.shifts.len() - 1] + have, step.length);
                 have = step.length;
             }
-            let made: Vec<usize> = std::iter::once(1).chain(steps.iter().map(|step| step.length)).collect();
-            assert!(lengths.iter().all(|length| made.contains(length)), "{lengths:?}: {made:?}");
+            assert_eq!(have, length);
         }
-        assert_eq!(steps_to(&[15]).len(), 2);
-        assert_eq!(steps_to(&[101]).len(), 4);
+        assert_eq!(steps_to(15).len(), 2);
+        assert_eq!(steps_to(101).len(), 4);
     }
 
     #[test]
@@ -152,6 +167,14 @@ mod tests {
                 let over = || shifts.iter().map(|shift| row[x + shift]);
                 assert_eq!((Some(least[x]), Some(greatest[x])), (over().min(), over().max()));
             }
+        }
+        let rows: [&[u16]; 4] = [&row[0..30], &row[3..33], &row[5..35], &row[10..40]];
+        let (mut target, mut kept) = ([0; 30], [9; 30]);
+        four::<u16, Greatest>(rows, &mut target);
+        fold_four::<u16, Greatest>(&mut kept, rows);
+        for x in 0..30 {
+            assert_eq!(Some(target[x]), rows.iter().map(|row| row[x]).max());
+            assert_eq!(kept[x], target[x].max(9));
         }
         let (mut running, mut target) = ([3_i8, 9], [0; 2]);
         advance::<i8, Least>(&mut running, &[5, -9], &[4, 4], &mut target);
