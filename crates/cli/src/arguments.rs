@@ -80,6 +80,21 @@ fn others() -> Vec<Command> {
                     "steps with `!` between them: `read INPUT`, operators with their parameters, `write OUTPUT` with output options; run options come before the first `!`",
                 )),
         ),
+        Command::new("verify")
+            .about("Prove a result against its receipt; exit code 0 where every byte is right, 4 where not")
+            .arg(file("OUTPUT", "the raster that swathe wrote"))
+            .arg(json()),
+        Command::new("batch")
+            .about("Run many scenes through one pipeline; what is done already is skipped")
+            .after_help("Exit code 0: every scene is done; 1: some are not; 6: none is; 130 or 143: stopped, and the next run goes on.")
+            .arg(file("BATCH", "the batch, TOML or JSON"))
+            .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("print inputs and outputs and stop"))
+            .arg(Arg::new("quiet").long("quiet").action(ArgAction::SetTrue).help("say nothing but errors")),
+        with_run_options(
+            Command::new("repair")
+                .about("Compute again what of a result is not as its receipt says")
+                .arg(file("OUTPUT", "the raster that swathe wrote")),
+        ),
         Command::new("completions")
             .about("Print completions for a shell")
             .arg(Arg::new("SHELL").required(true).value_parser(["bash", "elvish", "fish", "powershell", "zsh"])),
@@ -264,6 +279,9 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(text("tile", "WxH", "tile size [default: chosen from budget, halo and blocks]"))
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
         .arg(text("io", "mmap|pread", "how inputs are read [default: pread]").value_parser(["mmap", "pread"]))
+        .arg(flag("resume", "go on with what another run left of the same output"))
+        .arg(text("journal", "yes|no", "write down what is done, so that another run can go on [default: yes]").value_parser(["yes", "no"]))
+        .arg(text("receipt", "yes|no", "keep the journal beside the output as its receipt, for `swathe verify` [default: yes]").value_parser(["yes", "no"]))
         .arg(flag("plan", "print the plan and stop"))
         .arg(flag("json", "print the plan, or the answer, as JSON"))
         .arg(flag("print-job", "print the same as a job file and stop"))
@@ -282,6 +300,9 @@ pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
         tile: text("tile"),
         flush: text("flush").map(|word| word == "yes"),
         io: text("io"),
+        resume: matches.get_flag("resume"),
+        journal: text("journal").map(|word| word == "yes"),
+        receipt: text("receipt").map(|word| word == "yes"),
     }
 }
 

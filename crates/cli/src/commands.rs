@@ -1,5 +1,6 @@
 //! The commands that are no operators, one file each.
 
+pub(crate) mod batch;
 pub(crate) mod calc;
 pub(crate) mod compare;
 pub(crate) mod completions;
@@ -10,4 +11,6 @@ pub(crate) mod info;
 pub(crate) mod operators;
 pub(crate) mod preview;
 pub(crate) mod questions;
+pub(crate) mod repair;
 pub(crate) mod run;
+pub(crate) mod verify;

@@ -5,13 +5,19 @@ use std::process::ExitCode;
 
 use swathe::{Error, ErrorKind};
 
-/// What a command that found no fault returns: 0, or 1 where what was compared differs.
+/// What a command that found no fault returns: 0, or another code where the answer is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
     /// All is well.
     Well,
     /// `compare` found differences.
     Different,
+    /// Some scenes of a batch were not done.
+    Some,
+    /// No scene of a batch was done.
+    None,
+    /// A signal stopped a batch.
+    Stopped,
 }
 
 /// Writes to stderr, where nobody may be listening.
@@ -33,7 +39,9 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 pub(crate) fn of(outcome: Result<Done, Error>) -> ExitCode {
     match outcome {
         Ok(Done::Well) => ExitCode::SUCCESS,
-        Ok(Done::Different) => ExitCode::from(1),
+        Ok(Done::Different | Done::Some) => ExitCode::from(1),
+        Ok(Done::None) => ExitCode::from(6),
+        Ok(Done::Stopped) => ExitCode::from(crate::signals::exit_code()),
         Err(error) => {
             say(&format!("swathe: {error}"));
             if error.kind() == ErrorKind::Bug {

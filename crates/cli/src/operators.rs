@@ -50,6 +50,12 @@ pub(crate) fn process(job: &Job, matches: &ArgMatches) -> Result<Done, Error> {
         print(job.to_toml()?.trim_end())?;
         return Ok(Done::Well);
     }
+    if job.run.resume && swathe::is_complete(job)? {
+        if !matches.get_flag("quiet") {
+            say(&format!("`{}` is complete already, of the same job and inputs", job.pipeline.write.path));
+        }
+        return Ok(Done::Well);
+    }
     execute(swathe::plan(job)?, matches)
 }
 

@@ -121,7 +121,7 @@ fn a_pair_is_never_replaced_by_half() {
     }
     assert_eq!((read("q.bil"), read("q.hdr")), (samples, header));
     assert_eq!(folder.run("copy a.tif o.hdr --format envi").code, 2, "samples and header of one name");
-    assert_eq!(folder.names(), ["a.tif", "q.bil", "q.hdr"]);
+    assert_eq!(folder.names(), ["a.tif", "q.bil", "q.bil.receipt", "q.hdr"]);
 }
 
 #[test]

@@ -81,9 +81,26 @@ impl Error {
         Error { kind, message: format!("{doing}: {source}"), source: Some(source) }
     }
 
+    /// Bytes of an input that the system could not give: an input's fault, of which [`Error::is_of_the_system`] tells that
+    /// it may be another's.
+    pub fn unreadable(doing: impl std::fmt::Display, source: std::io::Error) -> Self {
+        Error { kind: ErrorKind::Damaged, ..Error::io(doing, source) }
+    }
+
+    /// Whether the system said no, so that the same may go well another time.
+    pub fn is_of_the_system(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// The same error with the place put before its message.
     pub fn at(mut self, place: impl std::fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
+        self
+    }
+
+    /// The same error with what follows from it put behind its message.
+    pub fn and(mut self, more: impl std::fmt::Display) -> Self {
+        self.message = format!("{}{more}", self.message);
         self
     }
 

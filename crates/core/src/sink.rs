@@ -1,7 +1,8 @@
 //! Where pixels go.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Size;
+use crate::journal::{Footprint, Journal, Position};
 use crate::raster::RasterInfo;
 use crate::scratch::Frame;
 use crate::tile::TileView;
@@ -56,18 +57,47 @@ pub trait Destination: Send {
     /// # Errors
     /// Limit, where the disk is too small; Io, where the folder cannot be written.
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>>;
+
+    /// Whether a run can go on with what another left of this output.
+    fn is_resumable(&self) -> bool {
+        false
+    }
+
+    /// Begins the file under a name that another run finds again, or goes on with it behind `position`; notes in `head`
+    /// what is written before the first tile. The file stays when the sink is dropped.
+    ///
+    /// # Errors
+    /// As [`Destination::create`]; Bug, where the output is not resumable.
+    fn create_kept(self: Box<Self>, _position: &Position, _head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        Err(Error::bug("an output that cannot be resumed was to be kept"))
+    }
 }
 
 /// An output being written, by several workers at once.
 ///
-/// Dropped without [`Sink::finish`], it leaves nothing behind.
+/// Dropped without [`Sink::finish`], it leaves nothing behind, unless it was begun by [`Destination::create_kept`].
 pub trait Sink: Send + Sync {
     /// Writes a tile. `sequence` counts tiles in the order in which they were handed out, from 0; sinks that
-    /// append wait until their turn comes, which it does because every earlier tile is held by a worker.
+    /// append wait until their turn comes, which it does because every earlier tile is held by a worker. What
+    /// became of it is noted in `footprint`.
     ///
     /// # Errors
     /// Limit, where the disk filled up in spite of the reservation; Io, where it cannot be written.
-    fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()>;
+    fn write(
+        &self,
+        sequence: u64,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()>;
+
+    /// Flushes to the disk what was written so far.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Wakes every worker that waits for its turn; later writes fail. Called when a run stops early.
     fn cancel(&self);
@@ -75,9 +105,9 @@ pub trait Sink: Send + Sync {
     /// Bytes written to storage so far.
     fn stored_bytes_written(&self) -> u64;
 
-    /// Completes the file, flushes it where `flush` says so, and gives it its name; returns its size in bytes.
+    /// Completes the file, flushes it where `flush` says so, tells the journal, and gives it its name; returns its size in bytes.
     ///
     /// # Errors
     /// As [`Sink::write`].
-    fn finish(self: Box<Self>, flush: bool) -> Result<u64>;
+    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64>;
 }

@@ -17,9 +17,11 @@ mod prepare;
 mod report;
 mod run;
 mod scanning;
+mod several;
 mod survey;
 
 pub use limits::Limits;
+pub use memory::resident_bytes;
 pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Stage, Step, resolve};
 pub use plan::Plan;
 pub use prepare::{Preparation, Sweeps};
@@ -27,4 +29,5 @@ pub use report::{
     AccountLine, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions,
     StageSeconds, StageSummary,
 };
+pub use several::several;
 pub use survey::Survey;

@@ -9,7 +9,7 @@ fn status_bytes(name: &str) -> Option<u64> {
 }
 
 /// Resident memory in bytes, mapped file pages included.
-pub(crate) fn resident_bytes() -> Option<u64> {
+pub fn resident_bytes() -> Option<u64> {
     status_bytes("VmRSS:")
 }
 

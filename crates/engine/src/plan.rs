@@ -1,6 +1,6 @@
 //! From a graph to a plan: the tile grid, the number of workers and the account, within the budget.
 
-use swathe_core::{Error, RasterInfo, Result, Size};
+use swathe_core::{Error, Keep, RasterInfo, Result, Size};
 
 use crate::account::{self, Largest, Work, stretches};
 use crate::grid::TileGrid;
@@ -14,6 +14,7 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) grid: TileGrid,
     pub(crate) skip_flush: bool,
+    pub(crate) keep: Option<Box<dyn Keep>>,
     pub(crate) summary: PlanSummary,
     /// What is to be learned first; the graph then only stands in for the one that will be run.
     pub(crate) preparing: Option<Box<Preparing>>,
@@ -68,7 +69,18 @@ impl Plan {
             }
         }
         let summary = summarise(&graph, &grid, workers, budget_bytes, budget_reason, account);
-        Ok(Plan { graph, grid, skip_flush: options.skip_flush, summary, preparing: None })
+        Ok(Plan { graph, grid, skip_flush: options.skip_flush, keep: None, summary, preparing: None })
+    }
+
+    /// Whether a run can go on with what another left of this output.
+    pub fn is_resumable(&self) -> bool {
+        self.graph.destination.is_resumable()
+    }
+
+    /// Has a journal kept of the run, from which another can go on.
+    #[must_use]
+    pub fn keeping(self, keep: Box<dyn Keep>) -> Self {
+        Plan { keep: Some(keep), ..self }
     }
 
     /// Everything there is to say about the plan.

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use swathe_core::{Error, RasterInfo, Reduction, Result};
+use swathe_core::{Error, Keep, RasterInfo, Reduction, Result};
 
 use crate::limits::Limits;
 use crate::pipeline::{Catalogue, Graph, Input, Pipeline, Step, resolve};
@@ -174,7 +174,12 @@ fn found(asked: &Step, learned: &Step) -> String {
 
 impl Preparing {
     /// Sweeps for each step that has something to learn, in order, then for the output.
-    pub(crate) fn run(mut self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
+    pub(crate) fn run(
+        mut self,
+        keep: Option<Box<dyn Keep>>,
+        observer: &dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Report> {
         let passes = 1 + self.summaries.iter().map(|summary| summary.passes).sum::<u64>();
         let (mut pass, mut reports, mut learned_so_far) = (1, Vec::new(), 0);
         for number in 0..self.pipeline.steps.len() {
@@ -196,6 +201,7 @@ impl Preparing {
         }
         let graph = Graph::resolve(&self.pipeline, &*self.catalogue)?;
         let mut plan = Plan::new(graph, &self.options, &self.limits)?;
+        plan.keep = keep;
         plan.summary.add_preparations(&self.summaries);
         observer.pass_begins(pass, passes, "output");
         Ok(plan.run(observer, cancel)?.after(reports))

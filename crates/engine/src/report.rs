@@ -192,6 +192,8 @@ pub struct Report {
     pub seconds: StageSeconds,
     /// The same for each worker.
     pub workers: Vec<StageSeconds>,
+    /// Tiles that an earlier run had done.
+    pub resumed_tiles: u64,
     /// Bytes read from storage, as stored.
     pub read_bytes: u64,
     /// Bytes written to storage.

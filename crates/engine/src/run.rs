@@ -2,15 +2,17 @@
 //! reading to writing in buffers of its own.
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
-use swathe_core::{Error, ErrorKind, Result, Sink, Window};
+use swathe_core::{Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
 
 use crate::evaluate::Workspace;
+use crate::grid::TileGrid;
 use crate::memory;
 use crate::pipeline::{Chain, Graph};
 use crate::plan::Plan;
@@ -27,11 +29,12 @@ struct Shared<'a> {
     chain: &'a Chain,
     sink_scratch_bytes: usize,
     sink: &'a dyn Sink,
+    journal: Option<&'a dyn Journal>,
     observer: &'a dyn Observer,
     cancel: &'a AtomicBool,
     tiles: u64,
     pixels: u64,
-    tiles_done: AtomicU64,
+    tiles_done: &'a AtomicU64,
     pixels_done: AtomicU64,
     /// Set by the first failure; everybody stops.
     failed: AtomicBool,
@@ -42,66 +45,91 @@ impl Plan {
     /// Computes the output. `cancel` is looked at between tiles.
     ///
     /// # Errors
-    /// Whatever went wrong first, with its tile. Interrupted, where `cancel` was set. Nothing stays behind then.
-    pub fn run(self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
+    /// Whatever went wrong first, with its tile. Interrupted, where `cancel` was set. Where a journal is kept, what was done
+    /// stays if it may be of use another time; else nothing stays behind.
+    pub fn run(mut self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
         if let Some(preparing) = self.preparing {
             drop(self.graph);
-            return preparing.run(observer, cancel);
+            return preparing.run(self.keep, observer, cancel);
         }
+        let threads = self.summary.threads as usize;
+        let keep = self.keep.take();
+        let journal =
+            keep.map(|keep| keep.open(self.grid.tile_size(), self.grid.count(), threads)).transpose()?;
+        let done = AtomicU64::new(0);
+        match (self.compute(journal.as_deref(), &done, observer, cancel), journal) {
+            (Ok(report), Some(journal)) => journal.close().map(|()| report),
+            (Err(error), Some(journal)) => {
+                let tiles = done.into_inner();
+                if tiles == 0 || !is_worth_another_run(&error) {
+                    journal.give_up();
+                    return Err(error);
+                }
+                Err(error.and(format_args!("; {tiles} tiles are kept, `--resume` goes on behind them")))
+            }
+            (outcome, None) => outcome,
+        }
+    }
+
+    fn compute(
+        self,
+        journal: Option<&dyn Journal>,
+        tiles_done: &AtomicU64,
+        observer: &dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Report> {
         let (start, cpu_start) = (Instant::now(), memory::cpu_seconds());
         let Plan { graph: Graph { chain, destination }, grid, skip_flush, summary, .. } = self;
         let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
-        let sink = destination.create()?;
+        let position = journal.map_or_else(Position::default, |journal| journal.position().clone());
+        tiles_done.store(position.tiles, Ordering::Relaxed);
+        let sink = match journal {
+            None => destination.create()?,
+            Some(journal) => {
+                let mut head = Footprint::new(true);
+                let sink = destination.create_kept(&position, &mut head)?;
+                journal.record(Part::Head, &head)?;
+                sink
+            }
+        };
         let output = chain.output();
+        let pixels_before = (0..position.tiles).map(|tile| grid.nth(tile).size().pixels() as u64).sum();
         let shared = Shared {
             chain: &chain,
             sink_scratch_bytes,
             sink: sink.as_ref(),
+            journal,
             observer,
             cancel,
             tiles: grid.count(),
             pixels: output.size.pixels() as u64,
-            tiles_done: AtomicU64::new(0),
-            pixels_done: AtomicU64::new(0),
+            tiles_done,
+            pixels_done: AtomicU64::new(pixels_before),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
         };
-        let workers = summary.threads as usize;
-        let (sender, receiver) = bounded(workers);
-        let seconds: Vec<StageSeconds> = std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..workers)
-                .map(|_| {
-                    let receiver = receiver.clone();
-                    let shared = &shared;
-                    scope.spawn(move || work(shared, &receiver))
-                })
-                .collect();
-            drop(receiver);
-            for sequence in 0..grid.count() {
-                if shared.stopped() || sender.send(Ticket { sequence, window: grid.nth(sequence) }).is_err() {
-                    break;
-                }
-            }
-            drop(sender);
-            handles.into_iter().map(|handle| handle.join().unwrap_or_default()).collect()
-        });
-        let done = shared.tiles_done.load(Ordering::Relaxed);
+        let end = journal.and_then(Journal::end).unwrap_or(grid.count());
+        let seconds = shared.sweep(summary.threads as usize, position.tiles..end, &grid);
         let failure = shared.failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(error) = failure {
             return Err(error);
         }
-        if done < grid.count() {
-            return Err(Error::interrupted(format!(
-                "stopped after {done} of {} tiles; nothing was kept",
-                grid.count()
-            )));
+        let done = tiles_done.load(Ordering::Relaxed);
+        if done < end {
+            let kept = if journal.is_some() { "" } else { "; nothing was kept" };
+            return Err(Error::interrupted(format!("stopped after {done} of {} tiles{kept}", grid.count())));
         }
         for source in chain.sources() {
             source.check_unchanged()?;
         }
         let finishing = Instant::now();
         let written_bytes = sink.stored_bytes_written();
-        let output_bytes = sink.finish(!skip_flush)?;
+        let output_bytes = if end == grid.count() && journal.is_none_or(|journal| journal.end().is_none()) {
+            sink.finish(!skip_flush, journal)?
+        } else {
+            sink.flush()?;
+            written_bytes
+        };
         let wall_seconds = start.elapsed().as_secs_f64();
         let finish_seconds = finishing.elapsed().as_secs_f64();
         Ok(Report {
@@ -111,6 +139,7 @@ impl Plan {
             seconds: sum(&seconds),
             limited_by: limiting(&seconds, wall_seconds, finish_seconds),
             workers: seconds,
+            resumed_tiles: position.tiles,
             read_bytes: chain.sources().map(|source| source.stored_bytes_read()).sum(),
             written_bytes: written_bytes.max(output_bytes),
             output_bytes,
@@ -122,7 +151,38 @@ impl Plan {
     }
 }
 
+/// Whether the same may go well another time, so that what was done is worth keeping.
+fn is_worth_another_run(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Interrupted | ErrorKind::Limit | ErrorKind::Io => true,
+        // A server or a disk that did not answer may do so tomorrow; a damaged file stays damaged.
+        ErrorKind::Damaged => error.is_of_the_system(),
+        _ => false,
+    }
+}
+
 impl Shared<'_> {
+    /// Hands tiles out to workers, and returns where the time of each went.
+    fn sweep(&self, workers: usize, tiles: Range<u64>, grid: &TileGrid) -> Vec<StageSeconds> {
+        let (sender, receiver) = bounded(workers);
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..workers)
+                .map(|_| {
+                    let receiver = receiver.clone();
+                    scope.spawn(move || work(self, &receiver))
+                })
+                .collect();
+            drop(receiver);
+            for sequence in tiles {
+                if self.stopped() || sender.send(Ticket { sequence, window: grid.nth(sequence) }).is_err() {
+                    break;
+                }
+            }
+            drop(sender);
+            handles.into_iter().map(|handle| handle.join().unwrap_or_default()).collect()
+        })
+    }
+
     fn stopped(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.cancel.load(Ordering::Relaxed)
     }
@@ -179,7 +239,16 @@ fn tile(
     }
     let computed = start.elapsed();
     workspace.scratch.reserve(shared.sink_scratch_bytes);
-    shared.sink.write(ticket.sequence, &workspace.output.view(), &mut workspace.scratch.frame())?;
+    let mut footprint = Footprint::new(shared.journal.is_some());
+    let output = workspace.output.view();
+    shared.sink.write(ticket.sequence, &output, &mut workspace.scratch.frame(), &mut footprint)?;
+    if let Some(journal) = shared.journal {
+        journal.record(Part::Tile(ticket.sequence), &footprint)?;
+        if journal.is_flush_due() {
+            shared.sink.flush()?;
+            journal.flushed()?;
+        }
+    }
     seconds.read += workspace.reading.as_secs_f64();
     seconds.compute += (computed - workspace.reading).as_secs_f64();
     seconds.write += (start.elapsed() - computed).as_secs_f64();

@@ -4,8 +4,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use swathe_core::{
-    Destination, Error, Frame, Order, RasterInfo, Result, Scan, ScratchSize, Sink, Size, TileBuffer,
-    TileKind, TileMut, TileView, Window,
+    Destination, Error, Footprint, Frame, Journal, Order, Position, RasterInfo, Result, Scan, ScratchSize,
+    Sink, Size, TileBuffer, TileKind, TileMut, TileView, Window,
 };
 
 /// A destination that scans on the way.
@@ -60,7 +60,10 @@ impl Destination for Scanned {
 
     fn resident_bytes(&self, workers: usize) -> usize {
         let row = Window::new(0, 0, self.scan.output().size.width, 1);
-        self.destination.resident_bytes(workers).saturating_add(self.kind().bytes(row))
+        // The row that is carried on, and in each worker's hands as bytes on its way into the journal.
+        self.destination
+            .resident_bytes(workers)
+            .saturating_add(self.kind().bytes(row).saturating_mul(1 + 2 * workers))
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
@@ -85,6 +88,50 @@ impl Destination for Scanned {
         let turn = Mutex::new(Turn { next: 0, row: None, cancelled: false });
         Ok(Box::new(Scanning { scan: self.scan, sink, turn, changed: Condvar::new() }))
     }
+
+    fn is_resumable(&self) -> bool {
+        self.destination.is_resumable()
+    }
+
+    fn create_kept(self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        let Scanned { scan, destination } = *self;
+        let (inner, row) = unpack(scan.as_ref(), &position.carry)?;
+        let sink = destination.create_kept(&Position { carry: inner, ..*position }, head)?;
+        let turn = Mutex::new(Turn { next: position.tiles, row, cancelled: false });
+        Ok(Box::new(Scanning { scan, sink, turn, changed: Condvar::new() }))
+    }
+}
+
+/// Puts a row that is carried on into bytes, before what the sink inside carries on: its length, samples, and mask.
+fn pack(row: &TileView<'_>, carry: &mut Vec<u8>) {
+    let rows = || (0..row.bands()).map(|band| row.row_bytes(band, 0)).chain(row.mask_row(0));
+    carry.extend(rows().map(|bytes| bytes.len() as u64).sum::<u64>().to_le_bytes());
+    rows().for_each(|bytes| carry.extend_from_slice(bytes));
+}
+
+/// What the sink inside carries on, and the row that [`pack`] put before it; there is none where nothing is done yet or
+/// carried on.
+fn unpack(scan: &dyn Scan, carry: &[u8]) -> Result<(Vec<u8>, Option<TileBuffer>)> {
+    if carry.is_empty() || scan.order() == Order::Independent {
+        return Ok((carry.to_vec(), None));
+    }
+    let wrong = || Error::damaged("a journal does not say what is carried from row to row");
+    let (length, rest) = carry.split_first_chunk().ok_or_else(wrong)?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| wrong())?;
+    let (mut bytes, inner) = rest.split_at_checked(length).ok_or_else(wrong)?;
+    let info = scan.output();
+    let mut row = TileBuffer::new(Window::new(0, 0, info.size.width, 1), info.kind());
+    let mut tile = row.view_mut();
+    for band in 0..tile.bands() {
+        let samples = tile.row_bytes_mut(band, 0);
+        let (these, left) = bytes.split_at_checked(samples.len()).ok_or_else(wrong)?;
+        samples.copy_from_slice(these);
+        bytes = left;
+    }
+    if let Some(mask) = tile.mask_row_mut(0) {
+        mask.copy_from_slice(bytes.get(..mask.len()).ok_or_else(wrong)?);
+    }
+    Ok((inner.to_vec(), Some(row)))
 }
 
 /// The output while it is written.
@@ -123,12 +170,20 @@ impl Scanning {
     }
 
     /// Computes the tile whole while it is its turn.
-    fn in_turn(&self, sequence: u64, input: &TileView<'_>, output: &mut TileMut<'_>) -> Result<()> {
+    fn in_turn(
+        &self,
+        sequence: u64,
+        input: &TileView<'_>,
+        output: &mut TileMut<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let mut turn = self.wait_for(sequence)?;
         let above = turn.row.take();
         let row = above.as_ref().map(TileBuffer::view);
         self.scan.complete(row.as_ref(), input, output)?;
-        turn.row = Some(self.last_row(above, &output.view()));
+        let row = self.last_row(above, &output.view());
+        footprint.set_carry(|carry| pack(&row.view(), carry));
+        turn.row = Some(row);
         self.pass_on(turn);
         Ok(())
     }
@@ -140,6 +195,7 @@ impl Scanning {
         input: &TileView<'_>,
         output: &mut TileMut<'_>,
         memory: &mut [u64],
+        footprint: &mut Footprint,
     ) -> Result<()> {
         let mut turn = self.wait_for(sequence)?;
         let row = match turn.row.take() {
@@ -155,6 +211,9 @@ impl Scanning {
                 Some(above)
             }
         };
+        if let Some(row) = &turn.row {
+            footprint.set_carry(|carry| pack(&row.view(), carry));
+        }
         self.pass_on(turn);
         let row = row.as_ref().map(TileMut::view);
         self.scan.complete(row.as_ref(), input, output)
@@ -172,17 +231,23 @@ impl Scanning {
 }
 
 impl Sink for Scanning {
-    fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        sequence: u64,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let (window, kind) = (tile.window(), self.scan.output().kind());
         let mut output = TileMut::over(scratch.take(words(kind.bytes(window))), window, kind);
         let row = scratch.take(words(kind.bytes(Window::new(0, 0, window.width, 1))));
         self.scan.begin(tile, &mut output)?;
         match self.scan.order() {
             Order::Independent => self.scan.complete(None, tile, &mut output)?,
-            Order::LastRow => self.beside(sequence, tile, &mut output, row)?,
-            Order::Whole => self.in_turn(sequence, tile, &mut output)?,
+            Order::LastRow => self.beside(sequence, tile, &mut output, row, footprint)?,
+            Order::Whole => self.in_turn(sequence, tile, &mut output, footprint)?,
         }
-        self.sink.write(sequence, &output.view(), scratch)
+        self.sink.write(sequence, &output.view(), scratch, footprint)
     }
 
     fn cancel(&self) {
@@ -195,7 +260,11 @@ impl Sink for Scanning {
         self.sink.stored_bytes_written()
     }
 
-    fn finish(self: Box<Self>, flush: bool) -> Result<u64> {
-        self.sink.finish(flush)
+    fn flush(&self) -> Result<()> {
+        self.sink.flush()
+    }
+
+    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
+        self.sink.finish(flush, journal)
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use swathe_core::{Destination, Error, Frame, Reduction, Result, Sink, Size, Source, TileView};
+use swathe_core::{
+    Destination, Error, Footprint, Frame, Journal, Reduction, Result, Sink, Size, Source, TileView,
+};
 
 use crate::limits::Limits;
 use crate::pipeline::{Graph, Stage};
@@ -119,7 +121,13 @@ impl<R: Reduction> Destination for Gathering<R> {
 }
 
 impl<R: Reduction> Sink for Gathering<R> {
-    fn write(&self, _sequence: u64, tile: &TileView<'_>, _scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        _sequence: u64,
+        tile: &TileView<'_>,
+        _scratch: &mut Frame<'_>,
+        _footprint: &mut Footprint,
+    ) -> Result<()> {
         let free = self.free().pop();
         let mut partial = free.unwrap_or_else(|| self.reduction.begin());
         self.reduction.add(&mut partial, tile)?;
@@ -133,7 +141,7 @@ impl<R: Reduction> Sink for Gathering<R> {
         0
     }
 
-    fn finish(self: Box<Self>, _flush: bool) -> Result<u64> {
+    fn finish(self: Box<Self>, _flush: bool, _journal: Option<&dyn Journal>) -> Result<u64> {
         let mut partials = std::mem::take(&mut *self.free()).into_iter();
         let mut whole = partials.next().unwrap_or_else(|| self.reduction.begin());
         partials.for_each(|partial| self.reduction.merge(&mut whole, partial));

@@ -107,7 +107,7 @@ impl InputFile {
             std::io::ErrorKind::UnexpectedEof => {
                 Error::damaged(format!("`{}` was cut short while it was read", self.name))
             }
-            _ => Error::io(
+            _ => Error::unreadable(
                 format_args!("cannot read {} bytes at {offset} of `{}`", bytes.len(), self.name),
                 error,
             ),

@@ -244,7 +244,7 @@ pub(crate) fn plan(
         )));
     }
     let companion = Companion {
-        place: OutputPlace::new(&header.to_string_lossy(), options.overwrite, &options.inputs)?,
+        place: OutputPlace::new(&header.to_string_lossy(), options.existing, &options.inputs)?,
         text: header_text(info, &strides, code),
     };
     let (method, dirty_limit_bytes) = (options.method, options.dirty_limit_bytes);

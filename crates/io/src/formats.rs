@@ -7,7 +7,7 @@ use swathe_core::{Destination, Error, ErrorKind, RasterInfo, Result, Scalar, Siz
 use crate::access::{AccessMethod, InputFile};
 use crate::bands::BandSelection;
 use crate::nodata::WithNodata;
-use crate::output::{OutputPlace, WriteMethod};
+use crate::output::{Existing, OutputPlace, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
 use crate::tiff::{
@@ -95,8 +95,8 @@ pub struct OutputOptions {
     pub sparse: bool,
     /// BigTIFF or classic; `None` decides from the size.
     pub big: Option<bool>,
-    /// Whether an existing file is replaced.
-    pub overwrite: bool,
+    /// What becomes of an existing file.
+    pub existing: Existing,
     /// How bytes get into the file.
     pub method: WriteMethod,
     /// The most bytes that may wait to be written to the disk; `None` leaves it to the kernel.
@@ -157,6 +157,11 @@ fn split(spec: &str) -> Result<(&str, Selection)> {
 /// The file behind a name with or without a selection.
 pub fn file_of(spec: &str) -> PathBuf {
     PathBuf::from(split(spec).map_or(spec, |(path, _)| path))
+}
+
+/// Every file that a raster of that name is read from.
+pub fn files_of(spec: &str) -> Vec<PathBuf> {
+    with_partners(&[file_of(spec)])
 }
 
 /// Opens a raster: `file`, `file:BAND`, `file:page=N` or `file:overview=N`, numbered from 1.
@@ -224,7 +229,7 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
         return Err(Error::usage(format!("`{path}`: only TIFF files are compressed or sparse")));
     }
     let options = &OutputOptions { inputs: with_partners(&options.inputs), ..options.clone() };
-    let place = OutputPlace::new(path, options.overwrite, &options.inputs)?;
+    let place = OutputPlace::new(path, options.existing, &options.inputs)?;
     match format {
         Format::Tiff => plan_tiff(place, info, options),
         Format::Npy => Ok(Box::new(npy::plan(place, info, options)?)),

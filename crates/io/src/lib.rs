@@ -5,8 +5,11 @@
 mod access;
 mod bands;
 mod cache;
+mod checksum;
 mod envi;
+mod fingerprint;
 mod formats;
+mod journal;
 mod mapping;
 mod nodata;
 mod npy;
@@ -20,9 +23,11 @@ mod synthetic;
 mod tiff;
 
 pub use access::AccessMethod;
-pub use formats::{Format, OpenOptions, OutputOptions, Strips, file_of, open, plan_output};
-pub use output::WriteMethod;
-pub use png::write_png;
+pub use fingerprint::fingerprint;
+pub use formats::{Format, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output};
+pub use journal::{Damage, Keeping, Mending, Receipt, Settled, settle, verify};
+pub use output::{Existing, WriteMethod};
+pub use png::{png_bytes, write_png};
 pub use preview::{Channels, Picture, PreviewOptions, preview, preview_of, side_by_side};
 pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};

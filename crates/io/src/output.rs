@@ -1,6 +1,9 @@
 //! The life of an output file: checked, reserved, written under a temporary name, flushed, renamed.
+//!
+//! The temporary name is one that nobody guesses, and is removed whatever happens; or, where a journal goes with it, one that
+//! the next run finds again.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -10,9 +13,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
-use swathe_core::{Error, ErrorKind, Result};
+use swathe_core::{Error, ErrorKind, Footprint, Journal, Naming, Position, Result};
 use tempfile::NamedTempFile;
 
+use crate::checksum::checksum;
+use crate::journal::KeptNames;
 use crate::mapping;
 
 /// How pixels get into an output.
@@ -33,14 +38,31 @@ pub(crate) struct OutputPlace {
     folder: PathBuf,
     /// Mode bits of a file that is replaced.
     mode: Option<u32>,
+    begin: Begin,
+}
+
+/// How an output file is begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Begin {
+    /// Under a name of its own, which goes with the run.
+    #[default]
+    Unkept,
+    /// Under a name that another run finds again.
+    Kept,
+    /// Under a name that another run finds again, over what another may have left there.
+    KeptOver,
+    /// Where another run left it.
+    Resumed,
+    /// Where it is, with its name, to write parts of it again.
+    Mended,
 }
 
 impl OutputPlace {
     /// Looks at `path`. `inputs` are files that must not be the output, by whatever name or link.
     ///
     /// # Errors
-    /// Usage, where the output is an input, or exists and `overwrite` is not set; Io, where its folder is missing.
-    pub(crate) fn new(path: &str, overwrite: bool, inputs: &[PathBuf]) -> Result<Self> {
+    /// Usage, where the output is an input, or exists and `existing` refuses it; Io, where its folder is missing.
+    pub(crate) fn new(path: &str, existing: Existing, inputs: &[PathBuf]) -> Result<Self> {
         let target = PathBuf::from(path);
         let mut mode = None;
         if let Ok(metadata) = fs::metadata(&target) {
@@ -60,7 +82,7 @@ impl OutputPlace {
             if !metadata.is_file() {
                 return Err(Error::usage(format!("the output `{path}` is no regular file")));
             }
-            if !overwrite {
+            if existing == Existing::Refused {
                 return Err(Error::usage(format!("the output `{path}` exists; `--overwrite` replaces it")));
             }
             mode = Some(metadata.mode() & 0o7777);
@@ -86,7 +108,20 @@ impl OutputPlace {
                 ));
             }
         }
-        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode })
+        let begin = if existing == Existing::Mended { Begin::Mended } else { Begin::Unkept };
+        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode, begin })
+    }
+
+    /// Has the file begun under a name that stays, or gone on with behind `position`.
+    pub(crate) fn keep(&mut self, position: &Position) {
+        if self.begin != Begin::Mended {
+            self.begin = if position.tiles > 0 { Begin::Resumed } else { Begin::Kept };
+        }
+    }
+
+    /// Has a small file that goes with `other` begun as that one is.
+    pub(crate) fn go_with(&mut self, other: &OutputPlace) {
+        self.begin = if other.begin == Begin::Unkept { Begin::Unkept } else { Begin::KeptOver };
     }
 
     /// The name as the user gave it.
@@ -101,10 +136,7 @@ impl OutputPlace {
     }
 
     /// Removes a file that is about to be replaced.
-    ///
-    /// # Errors
-    /// Io, where it cannot be removed.
-    pub(crate) fn remove_old(&self) -> Result<()> {
+    fn remove_old(&self) -> Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::io(format_args!("cannot replace `{}`", self.name), error))
@@ -131,20 +163,25 @@ impl OutputPlace {
                 free >> 20
             ))
         };
-        if let Some(free) = self.free_bytes().filter(|&free| free < bytes) {
+        // What another run began has its space already.
+        let is_new = matches!(self.begin, Begin::Unkept | Begin::Kept);
+        if let Some(free) = self.free_bytes().filter(|&free| is_new && free < bytes) {
             return Err(too_small(free));
         }
-        let file_name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let file = tempfile::Builder::new()
-            .prefix(&format!(".{file_name}."))
-            .suffix(".partial")
-            .tempfile_in(&self.folder)
-            .map_err(|error| {
-                Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
-            })?;
+        let cannot = |error: io::Error| {
+            Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
+        };
+        let file = PartialFile::begin(&self).map_err(cannot)?;
+        if self.begin == Begin::Mended {
+            let writeback = WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() };
+            return Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0) });
+        }
         match rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1)) {
             Ok(()) => {}
             Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+                if is_new {
+                    file.discard();
+                }
                 return Err(too_small(self.free_bytes().unwrap_or(0)));
             }
             // Some network file systems cannot reserve.
@@ -157,10 +194,81 @@ impl OutputPlace {
     }
 }
 
-/// An output being written. Dropped before [`OutputFile::publish`], it is removed.
+/// What may be in an output's way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// A file of that name is not touched.
+    #[default]
+    Refused,
+    /// A file of that name is replaced when the new one is complete.
+    Replaced,
+    /// Parts of the file of that name are written again.
+    Mended,
+}
+
+/// A file that has not got its name yet.
+#[derive(Debug)]
+enum PartialFile {
+    /// Removed when it is dropped.
+    Temporary(NamedTempFile),
+    /// Stays under this path.
+    Kept(File, PathBuf),
+}
+
+impl PartialFile {
+    fn begin(place: &OutputPlace) -> io::Result<Self> {
+        let file_name = place.path.file_name().unwrap_or_default().to_string_lossy();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let partial = KeptNames::of(&place.path).partial;
+        match place.begin {
+            Begin::Unkept => tempfile::Builder::new()
+                .prefix(&format!(".{file_name}."))
+                .suffix(".partial")
+                .tempfile_in(&place.folder)
+                .map(PartialFile::Temporary),
+            Begin::Kept => Ok(PartialFile::Kept(options.create_new(true).open(&partial)?, partial)),
+            Begin::KeptOver => {
+                Ok(PartialFile::Kept(options.create(true).truncate(true).open(&partial)?, partial))
+            }
+            Begin::Resumed => Ok(PartialFile::Kept(options.open(&partial)?, partial)),
+            Begin::Mended => Ok(PartialFile::Kept(options.open(&place.path)?, place.path.clone())),
+        }
+    }
+
+    fn as_file(&self) -> &File {
+        match self {
+            PartialFile::Temporary(file) => file.as_file(),
+            PartialFile::Kept(file, _) => file,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            PartialFile::Temporary(file) => file.path(),
+            PartialFile::Kept(_, path) => path,
+        }
+    }
+
+    fn rename(self, target: &Path) -> io::Result<()> {
+        match self {
+            PartialFile::Temporary(file) => file.persist(target).map(drop).map_err(|error| error.error),
+            PartialFile::Kept(_, path) => fs::rename(path, target),
+        }
+    }
+
+    /// Removes it, where that is still to be done.
+    fn discard(self) {
+        if let PartialFile::Kept(_, path) = self {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// An output being written. Dropped before it is published, it is removed unless it was to be kept.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
-    file: NamedTempFile,
+    file: PartialFile,
     place: OutputPlace,
     method: WriteMethod,
     writeback: WriteBack,
@@ -180,11 +288,11 @@ impl OutputFile {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Writes `bytes` at `offset`.
+    /// Writes `bytes` at `offset`, and notes it in `footprint`.
     ///
     /// # Errors
     /// Limit, where the disk is full all the same; Io, where it cannot be written.
-    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8], footprint: &mut Footprint) -> Result<()> {
         let range = offset..offset + bytes.len() as u64;
         match self.method {
             WriteMethod::Pwrite => {
@@ -196,6 +304,9 @@ impl OutputFile {
                 })?;
             }
         }
+        if footprint.is_recorded() {
+            footprint.add(offset, bytes.len() as u64, checksum(bytes));
+        }
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.writeback.note(self.file.as_file(), range);
         Ok(())
@@ -205,26 +316,77 @@ impl OutputFile {
         Error::io(format_args!("cannot write `{}`", self.place.name), error)
     }
 
-    /// Cuts the file to `bytes`, flushes it where `flush` says so, and gives it its name.
+    /// Flushes what was written.
     ///
     /// # Errors
     /// As [`OutputFile::write_at`].
-    pub(crate) fn publish(self, bytes: u64, flush: bool) -> Result<()> {
-        let OutputFile { file, place, .. } = self;
-        let cannot = |error: io::Error| Error::io(format_args!("cannot write `{}`", place.name), error);
-        file.as_file().set_len(bytes).map_err(cannot)?;
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.file.as_file().sync_data().map_err(|error| self.cannot_write(error))
+    }
+
+    /// Cuts the file to `bytes`, flushes it where `flush` says so, tells the journal, and gives it its name.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn publish(self, bytes: u64, flush: bool, journal: Option<&dyn Journal>) -> Result<()> {
+        publish(vec![(self, bytes)], flush, journal)
+    }
+
+    /// Cuts the file to `bytes` and flushes it where `flush` says so: nothing is missing but its name.
+    fn complete(&self, bytes: u64, flush: bool) -> Result<()> {
+        let (file, place) = (self.file.as_file(), &self.place);
+        file.set_len(bytes).map_err(|error| self.cannot_write(error))?;
         let mode = place.mode.unwrap_or_else(|| 0o666 & !umask());
-        file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(cannot)?;
+        file.set_permissions(Permissions::from_mode(mode)).map_err(|error| self.cannot_write(error))?;
         if flush {
-            file.as_file().sync_all().map_err(cannot)?;
+            file.sync_all().map_err(|error| self.cannot_write(error))?;
         }
-        file.persist(&place.path).map_err(|error| cannot(error.error))?;
+        Ok(())
+    }
+
+    fn naming(&self, bytes: u64) -> Naming {
+        let word = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Naming { partial: word(self.file.path()), name: word(&self.place.path), bytes, checksum: None }
+    }
+
+    /// The checksum of a small file as a whole.
+    fn whole_checksum(&self) -> Result<u64> {
+        let bytes = fs::read(self.file.path()).map_err(|error| self.cannot_write(error))?;
+        Ok(checksum(&bytes))
+    }
+}
+
+/// Completes some files of one folder with their sizes in bytes, and then gives them their names in this order.
+///
+/// # Errors
+/// As [`OutputFile::write_at`].
+pub(crate) fn publish(
+    files: Vec<(OutputFile, u64)>,
+    flush: bool,
+    journal: Option<&dyn Journal>,
+) -> Result<()> {
+    files.iter().try_for_each(|(file, bytes)| file.complete(*bytes, flush))?;
+    if let Some(journal) = journal {
+        let mut namings = files.iter().map(|(file, bytes)| file.naming(*bytes)).collect::<Vec<_>>();
+        for (naming, (file, _)) in namings.iter_mut().zip(&files).skip(1) {
+            naming.checksum = Some(file.whole_checksum()?);
+        }
+        journal.complete(&namings, flush)?;
+    } else if let Some((file, _)) = files.first() {
+        // The receipt of a file that is replaced would accuse the new one.
+        let _ = fs::remove_file(KeptNames::of(&file.place.path).receipt);
+    }
+    // With all their bytes in place, files that the new ones belong to must not be found beside old ones.
+    files.iter().skip(1).try_for_each(|(file, _)| file.place.remove_old())?;
+    for (OutputFile { file, place, .. }, _) in files {
+        let cannot = |error| Error::io(format_args!("cannot write `{}`", place.name), error);
+        file.rename(&place.path).map_err(cannot)?;
         if flush {
             // The name is only safe once the folder is on the disk too; file systems without folders to flush say so.
             let _ = File::open(&place.folder).and_then(|folder| folder.sync_all());
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// The mode bits that this process takes from new files, without changing them.

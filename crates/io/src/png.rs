@@ -16,8 +16,7 @@ pub fn write_png(path: &Path, picture: &Picture, overwrite: bool) -> Result<()> 
     if !overwrite && path.symlink_metadata().is_ok() {
         return Err(exists(path));
     }
-    let bytes = encode(picture)
-        .map_err(|error| Error::bug(format!("cannot encode `{}`: {error}", path.display())))?;
+    let bytes = png_bytes(picture).map_err(|error| error.at(format_args!("`{}`", path.display())))?;
     let partial = partial_name(path)?;
     let named = write_new(&partial, &bytes)
         .and_then(|()| if overwrite { fs::rename(&partial, path) } else { name_once(&partial, path) });
@@ -26,6 +25,14 @@ pub fn write_png(path: &Path, picture: &Picture, overwrite: bool) -> Result<()> 
         let _ = fs::remove_file(&partial);
         if error.kind() == std::io::ErrorKind::AlreadyExists { exists(path) } else { failed(path, error) }
     })
+}
+
+/// A picture as a PNG in memory.
+///
+/// # Errors
+/// Bug, where it is too large for a PNG or its samples are not as many as its size says.
+pub fn png_bytes(picture: &Picture) -> Result<Vec<u8>> {
+    encode(picture).map_err(|error| Error::bug(format!("cannot encode a picture as PNG: {error}")))
 }
 
 fn encode(picture: &Picture) -> Result<Vec<u8>, ::png::EncodingError> {

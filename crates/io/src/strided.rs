@@ -1,12 +1,12 @@
 //! Rasters whose samples lie at regular distances in one file: what NPY, ENVI and raw files have in common.
 
 use swathe_core::{
-    Destination, Error, Frame, RasterInfo, Result, Sample, SampleType, ScratchSize, Sink, Size, Source,
-    TileMut, TileView, Window, with_sample,
+    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sample, SampleType,
+    ScratchSize, Sink, Size, Source, TileMut, TileView, Window, with_sample,
 };
 
 use crate::access::{AccessMethod, InputFile};
-use crate::output::{OutputFile, OutputPlace, WriteMethod};
+use crate::output::{OutputFile, OutputPlace, WriteMethod, publish};
 use crate::samples;
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::has_opacity;
@@ -354,20 +354,34 @@ impl Destination for StridedDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let StridedDestination { place, strides, head, companion, masked, method, dirty_limit_bytes } = *self;
+        self.begin(&mut Footprint::default())
+    }
+
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        self.place.keep(position);
+        if let Some(companion) = &mut self.companion {
+            companion.place.go_with(&self.place);
+        }
+        self.begin(head)
+    }
+}
+
+impl StridedDestination {
+    /// Begins the file and notes what is written of it in `footprint`.
+    fn begin(self, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
+        let StridedDestination { place, strides, head, companion, masked, method, dirty_limit_bytes } = self;
         let bytes = strides.data_bytes().and_then(|bytes| bytes.checked_add(strides.offset));
         let bytes = bytes
             .ok_or_else(|| Error::limit(format!("`{}` would be larger than 2^62 bytes", place.name())))?;
         let file = place.create(bytes, method, dirty_limit_bytes)?;
         if !head.is_empty() {
-            file.write_at(0, &head)?;
+            file.write_at(0, &head, footprint)?;
         }
-        let companion = companion.map(|Companion { place, text }| {
-            let file = place.clone().create(text.len() as u64, WriteMethod::Pwrite, None)?;
-            file.write_at(0, text.as_bytes())?;
-            Ok::<_, Error>((place, file, text.len() as u64))
-        });
-        Ok(Box::new(StridedSink { file, strides, bytes, masked, companion: companion.transpose()? }))
+        Ok(Box::new(StridedSink { file, strides, bytes, masked, companion }))
     }
 }
 
@@ -378,11 +392,17 @@ struct StridedSink {
     strides: Strides,
     bytes: u64,
     masked: Option<Vec<u8>>,
-    companion: Option<(OutputPlace, OutputFile, u64)>,
+    companion: Option<Companion>,
 }
 
 impl StridedSink {
-    fn write_plane(&self, plane: usize, tile: &TileView<'_>, buffer: &mut [u8]) -> Result<()> {
+    fn write_plane(
+        &self,
+        plane: usize,
+        tile: &TileView<'_>,
+        buffer: &mut [u8],
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let (strides, window) = (&self.strides, tile.window());
         let (pixel, size) = (strides.pixel_bytes(), strides.sample_type.size());
         let (x, y) = (window.x as usize, window.y as usize);
@@ -404,17 +424,27 @@ impl StridedSink {
                     });
                 }
             }
-            self.file.write_at(strides.place(plane, y + first, x), bytes)?;
+            self.file.write_at(strides.place(plane, y + first, x), bytes, footprint)?;
         }
         Ok(())
     }
 }
 
 impl Sink for StridedSink {
-    fn write(&self, _sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        _sequence: u64,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let row = tile.window().width * self.strides.pixel_bytes();
         let buffer = scratch.take::<u8>(row.max(AT_ONCE));
-        (0..self.strides.planes()).try_for_each(|plane| self.write_plane(plane, tile, buffer))
+        (0..self.strides.planes()).try_for_each(|plane| self.write_plane(plane, tile, buffer, footprint))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.file.flush()
     }
 
     fn cancel(&self) {}
@@ -423,16 +453,17 @@ impl Sink for StridedSink {
         self.file.bytes_written()
     }
 
-    fn finish(self: Box<Self>, flush: bool) -> Result<u64> {
+    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
         let StridedSink { file, bytes, companion, .. } = *self;
-        let Some((place, text, text_bytes)) = companion else {
-            file.publish(bytes, flush)?;
-            return Ok(bytes);
-        };
-        // An old header would describe the new samples until its own successor is there; without one they are nothing.
-        place.remove_old()?;
-        file.publish(bytes, flush)?;
-        text.publish(text_bytes, flush)?;
-        Ok(bytes + text_bytes)
+        let mut files = vec![(file, bytes)];
+        if let Some(Companion { place, text }) = companion {
+            let length = text.len() as u64;
+            let file = place.create(length, WriteMethod::Pwrite, None)?;
+            file.write_at(0, text.as_bytes(), &mut Footprint::default())?;
+            files.push((file, length));
+        }
+        let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+        publish(files, flush, journal)?;
+        Ok(bytes)
     }
 }

@@ -9,7 +9,7 @@ use swathe_core::{
 };
 use swathe_engine::{Catalogue, Input, Limits, Output, Preparation, Step};
 use swathe_io::{
-    AccessMethod, Compression, Format, Interleave, OpenOptions, OutputOptions, Strips, WriteMethod,
+    AccessMethod, Compression, Existing, Format, Interleave, OpenOptions, OutputOptions, Strips, WriteMethod,
     WritePredictor,
 };
 
@@ -25,6 +25,7 @@ pub struct Formats {
     inputs: Vec<PathBuf>,
     access: Option<AccessMethod>,
     dirty_limit_bytes: Option<u64>,
+    mend: bool,
 }
 
 impl Formats {
@@ -38,7 +39,7 @@ impl Formats {
 
     /// For reading only.
     pub(crate) fn reading(run: &RunSettings) -> Self {
-        Formats { inputs: Vec::new(), access: access_of(run), dirty_limit_bytes: None }
+        Formats { access: access_of(run), ..Formats::default() }
     }
 
     /// For writing an output that must be none of `inputs`.
@@ -46,7 +47,20 @@ impl Formats {
         // A control group is charged for pages that wait to be written, and kills where they do not leave in time;
         // without one the kernel's own limits do.
         let dirty_limit_bytes = limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20));
-        Formats { inputs, access: None, dirty_limit_bytes }
+        Formats { inputs, dirty_limit_bytes, ..Formats::default() }
+    }
+
+    /// The same, with outputs that are there and of which parts are written again.
+    pub(crate) fn mending(self) -> Self {
+        Formats { mend: true, ..self }
+    }
+
+    fn existing(&self, overwrite: bool) -> Existing {
+        match (self.mend, overwrite) {
+            (true, _) => Existing::Mended,
+            (false, true) => Existing::Replaced,
+            (false, false) => Existing::Refused,
+        }
     }
 }
 
@@ -178,7 +192,8 @@ impl Catalogue for Formats {
                     one_of(text, &[("auto", None), ("yes", Some(true)), ("no", Some(false))])
                 })?
                 .flatten(),
-            overwrite: options.take("overwrite", |text| one_of(text, &yes_no))?.unwrap_or(false),
+            existing: self
+                .existing(options.take("overwrite", |text| one_of(text, &yes_no))?.unwrap_or(false)),
             method: options
                 .take("write-method", |text| {
                     one_of(text, &[("pwrite", WriteMethod::Pwrite), ("mmap", WriteMethod::Mmap)])

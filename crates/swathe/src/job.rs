@@ -36,11 +36,35 @@ pub struct RunSettings {
     /// How files are reached: `mmap` or `pread`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io: Option<String>,
+    /// Whether the run goes on with what another left of the same output.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resume: bool,
+    /// Whether a journal is kept, so that another run can go on; yes where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<bool>,
+    /// Whether the journal of a complete output stays beside it as its receipt; yes where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<bool>,
 }
 
 impl RunSettings {
     fn is_default(&self) -> bool {
         *self == RunSettings::default()
+    }
+
+    /// These settings, and for what they do not say those of `other`.
+    #[must_use]
+    pub fn or(self, other: RunSettings) -> Self {
+        RunSettings {
+            memory: self.memory.or(other.memory),
+            threads: self.threads.or(other.threads),
+            tile: self.tile.or(other.tile),
+            flush: self.flush.or(other.flush),
+            io: self.io.or(other.io),
+            resume: self.resume || other.resume,
+            journal: self.journal.or(other.journal),
+            receipt: self.receipt.or(other.receipt),
+        }
     }
 
     /// The same for the engine.

@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch;
 mod catalogue;
 mod compare;
 mod info;
@@ -27,16 +28,19 @@ mod inquiry;
 mod job;
 mod preparation;
 mod quantity;
+mod recovery;
 
 use swathe_core::{RasterInfo, Result, Source};
 use swathe_engine::Graph;
 
+pub use batch::{Batch, BatchObserver, BatchReport, SceneOutcome, Status};
 pub use catalogue::Formats;
 pub use compare::{Comparison, Difference, compare};
 pub use info::{BandStatistics, Info, info};
 pub use inquiry::{Findings, Inquiry};
 pub use job::{Job, RunSettings};
 pub use quantity::parse_bytes;
+pub use recovery::{Repair, is_complete, repair};
 pub use swathe_core::{
     Error, ErrorKind, Group, NodataPolicy, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType,
     Scalar, Size, Spec, Value, Window,
@@ -46,8 +50,8 @@ pub use swathe_engine::{
     PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
 };
 pub use swathe_io::{
-    Channels, Pattern, Picture, PreviewOptions, SyntheticOptions, SyntheticSource, file_of, side_by_side,
-    write_png,
+    Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource, file_of,
+    side_by_side, verify, write_png,
 };
 pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};
 
@@ -57,8 +61,7 @@ pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};
 /// Whatever is wrong with the job, its inputs or its output; Limit, where the budget cannot hold it.
 pub fn plan(job: &Job) -> Result<Plan> {
     let limits = Limits::detect();
-    let formats = Box::new(Formats::for_job(job, &limits));
-    Plan::of(&job.pipeline, formats, &job.run.options()?, &limits)
+    recovery::plan_kept(job, &limits)
 }
 
 /// Thinks out the making of a synthetic scene.

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use swathe_core::{
-    Destination, Error, Frame, RasterInfo, Result, Sink, Size, Source, TileBuffer, TileMut, TileView, Window,
+    Destination, Error, Footprint, Frame, Journal, RasterInfo, Result, Sink, Size, Source, TileBuffer,
+    TileMut, TileView, Window,
 };
 
 use crate::raster::Raster;
@@ -238,7 +239,13 @@ impl MemorySink {
 }
 
 impl Sink for MemorySink {
-    fn write(&self, sequence: u64, tile: &TileView<'_>, _scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        sequence: u64,
+        tile: &TileView<'_>,
+        _scratch: &mut Frame<'_>,
+        _footprint: &mut Footprint,
+    ) -> Result<()> {
         let window = tile.window();
         self.check(window)?;
         if tile.kind() != self.plan.info.kind() {
@@ -275,7 +282,7 @@ impl Sink for MemorySink {
         (pixels * kind.bands * kind.sample_type.size()) as u64
     }
 
-    fn finish(self: Box<Self>, _flush: bool) -> Result<u64> {
+    fn finish(self: Box<Self>, _flush: bool, _journal: Option<&dyn Journal>) -> Result<u64> {
         let mut written = self.written.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = written.times.iter().position(|&times| times != 1) {
             let width = self.plan.info.size.width;
@@ -321,7 +328,7 @@ mod tests {
     }
 
     fn write(sink: &dyn Sink, sequence: u64, window: Window) -> Result<()> {
-        sink.write(sequence, &tile(window).view(), &mut Scratch::default().frame())
+        sink.write(sequence, &tile(window).view(), &mut Scratch::default().frame(), &mut Footprint::default())
     }
 
     #[test]
@@ -330,7 +337,7 @@ mod tests {
         write(sink.as_ref(), 0, Window::new(0, 0, 32, 20)).unwrap();
         write(sink.as_ref(), 1, Window::new(32, 0, 8, 20)).unwrap();
         assert!(result.take().is_none());
-        assert_eq!(sink.finish(true).unwrap(), 800);
+        assert_eq!(sink.finish(true, None).unwrap(), 800);
         let raster = result.take().unwrap();
         assert_eq!(raster.rows::<u8>(0)[19][31..33], [1, 33]);
     }
@@ -344,9 +351,9 @@ mod tests {
         let (twice, _) = sink(MemoryShape::ANY);
         write(twice.as_ref(), 0, Window::new(0, 0, 40, 20)).unwrap();
         write(twice.as_ref(), 1, Window::new(3, 4, 1, 1)).unwrap();
-        assert!(twice.finish(true).unwrap_err().to_string().contains("3,4 was written 2 times"));
+        assert!(twice.finish(true, None).unwrap_err().to_string().contains("3,4 was written 2 times"));
         let (short, _) = sink(MemoryShape::ANY);
         write(short.as_ref(), 0, Window::new(0, 0, 40, 19)).unwrap();
-        assert!(short.finish(true).unwrap_err().to_string().contains("0,19 was written 0 times"));
+        assert!(short.finish(true, None).unwrap_err().to_string().contains("0,19 was written 0 times"));
     }
 }

@@ -1,7 +1,7 @@
 //! `swathe run JOB`: a pipeline from a file. Run options on the command line come before those of the job.
 
 use clap::ArgMatches;
-use swathe::{Error, Job, RunSettings};
+use swathe::{Error, Job};
 
 use crate::exit::Done;
 use crate::{arguments, operators};
@@ -10,13 +10,6 @@ use crate::{arguments, operators};
 pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let path = matches.get_one::<String>("JOB").map_or("", String::as_str);
     let mut job = Job::from_file(path)?;
-    let given = arguments::run_settings_of(matches);
-    job.run = RunSettings {
-        memory: given.memory.or(job.run.memory),
-        threads: given.threads.or(job.run.threads),
-        tile: given.tile.or(job.run.tile),
-        flush: given.flush.or(job.run.flush),
-        io: given.io.or(job.run.io),
-    };
+    job.run = arguments::run_settings_of(matches).or(job.run);
     operators::process(&job, matches)
 }

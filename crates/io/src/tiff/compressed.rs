@@ -5,7 +5,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use swathe_core::{
-    Destination, Error, Frame, RasterInfo, Result, ScratchSize, Sink, Size, TileView, with_sample,
+    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink, Size,
+    TileView, with_sample,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
@@ -126,14 +127,33 @@ impl Destination for CompressedDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let CompressedDestination { place, info, grid, scheme, sparse, big, head, mask, file_bytes } = *self;
+        self.begin(&Position::default(), &mut Footprint::default())
+    }
+
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        self.place.keep(position);
+        self.begin(position, head)
+    }
+}
+
+impl CompressedDestination {
+    /// Begins the file, or goes on with it, and notes what is written of it in `footprint`.
+    fn begin(self, position: &Position, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
+        let CompressedDestination { place, info, grid, scheme, sparse, big, head, mask, file_bytes } = self;
         let file = place.create(file_bytes, WriteMethod::Pwrite, grid.layout.dirty_limit_bytes)?;
-        file.write_at(0, &head.bytes)?;
+        file.write_at(0, &head.bytes, footprint)?;
         if let Some(mask) = &mask {
-            mask.begin(&file)?;
+            mask.begin(&file, footprint)?;
         }
-        let end = mask.as_ref().map_or(head.end, MaskPage::end);
-        let turn = Mutex::new(Turn { next: 0, end, cancelled: false });
+        let end = match position.tiles {
+            0 => mask.as_ref().map_or(head.end, MaskPage::end),
+            _ => end_of(&position.carry)?,
+        };
+        let turn = Mutex::new(Turn { next: position.tiles, end, cancelled: false });
         let fill = sparse.then(|| fill_bytes(&info));
         let encoders = Mutex::default();
         Ok(Box::new(CompressedSink {
@@ -149,6 +169,12 @@ impl Destination for CompressedDestination {
             encoders,
         }))
     }
+}
+
+/// Where the file ends behind a tile, as its footprint carries it on.
+fn end_of(carry: &[u8]) -> Result<u64> {
+    let bytes = carry.try_into().map_err(|_| Error::damaged("a journal does not say where the file ends"))?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// What readers put where a block is left out: nodata, or 0.
@@ -243,7 +269,7 @@ impl CompressedSink {
         tile: &TileView<'_>,
         place: u64,
         lengths: &[u64],
-        buffer: &mut [u8],
+        (buffer, footprint): (&mut [u8], &mut Footprint),
     ) -> Result<()> {
         let planes = self.grid.planes();
         let mut row_starts = place;
@@ -267,7 +293,7 @@ impl CompressedSink {
                     entry.copy_from_slice(&value.to_le_bytes()[..size]);
                     column_starts += column.iter().sum::<u64>();
                 }
-                self.file.write_at(table + first * size as u64, bytes)?;
+                self.file.write_at(table + first * size as u64, bytes, footprint)?;
             }
             if plane + 1 == planes {
                 row_starts += lengths.iter().sum::<u64>();
@@ -279,7 +305,13 @@ impl CompressedSink {
 }
 
 impl Sink for CompressedSink {
-    fn write(&self, sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        sequence: u64,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let blocks = self.grid.blocks_of(tile.window()).count();
         let block = scratch.take::<u8>(self.grid.block_bytes());
         let most = self.scheme.compression.most_bytes(self.grid.block_bytes());
@@ -287,16 +319,17 @@ impl Sink for CompressedSink {
         let lengths = scratch.take::<u64>(blocks);
         let used = self.encode(tile, block, out, lengths)?;
         let place = self.take_place(sequence, used as u64)?;
+        footprint.set_carry(|carry| carry.extend((place + used as u64).to_le_bytes()));
         if used > 0 {
-            self.file.write_at(place, &out[..used])?;
+            self.file.write_at(place, &out[..used], footprint)?;
         }
-        self.write_tables(
-            tile,
-            place,
-            lengths,
-            scratch.take::<u8>(8 * self.grid.blocks_of_row(tile.window().size())),
-        )?;
-        self.mask.as_ref().map_or(Ok(()), |mask| mask.write(&self.file, tile, scratch))
+        let buffer = scratch.take::<u8>(8 * self.grid.blocks_of_row(tile.window().size()));
+        self.write_tables(tile, place, lengths, (buffer, &mut *footprint))?;
+        self.mask.as_ref().map_or(Ok(()), |mask| mask.write(&self.file, tile, scratch, footprint))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.file.flush()
     }
 
     fn cancel(&self) {
@@ -308,10 +341,10 @@ impl Sink for CompressedSink {
         self.file.bytes_written()
     }
 
-    fn finish(self: Box<Self>, flush: bool) -> Result<u64> {
+    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
         let end = self.lock().end;
         let CompressedSink { file, .. } = *self;
-        file.publish(end, flush)?;
+        file.publish(end, flush, journal)?;
         Ok(end)
     }
 }

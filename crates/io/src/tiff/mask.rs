@@ -3,7 +3,7 @@
 //! Its blocks cover the raster as the raster's do and are never compressed, so that they have their places from the
 //! beginning in compressed files too. Bytes rather than bits, because tiles may meet inside a byte of bits.
 
-use swathe_core::{Error, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, TileView};
+use swathe_core::{Error, Footprint, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, TileView};
 
 use crate::output::OutputFile;
 use crate::tiff::encode::{Head, TagValue, describing_tags, has_opacity};
@@ -76,9 +76,9 @@ impl MaskPage {
     ///
     /// # Errors
     /// As [`OutputFile::write_at`].
-    pub(crate) fn begin(&self, file: &OutputFile) -> Result<()> {
-        file.write_at(self.at, &self.head.bytes)?;
-        self.blocks.grid.write_tables(&self.head, self.blocks.start, file, self.big)
+    pub(crate) fn begin(&self, file: &OutputFile, footprint: &mut Footprint) -> Result<()> {
+        file.write_at(self.at, &self.head.bytes, footprint)?;
+        self.blocks.grid.write_tables((&self.head, self.big), self.blocks.start, file, footprint)
     }
 
     /// Writes the mask of a tile; a tile without one is data throughout.
@@ -90,6 +90,7 @@ impl MaskPage {
         file: &OutputFile,
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
     ) -> Result<()> {
         let window = tile.window();
         let flags = scratch.take::<u8>(window.size().pixels());
@@ -105,6 +106,6 @@ impl MaskPage {
         let plane = flags.len();
         let mask = TileView::from_bytes(window, 1, SampleType::U8, flags, window.width, plane)
             .ok_or_else(|| Error::bug("a tile's mask has another size than the tile"))?;
-        self.blocks.write(file, &mask, buffer)
+        self.blocks.write(file, &mask, buffer, footprint)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use swathe_core::{Destination, Error, Frame, RasterInfo, Result, ScratchSize, Sink, Size, TileView, Window};
+use swathe_core::{
+    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink, Size,
+    TileView, Window,
+};
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::samples;
@@ -289,7 +292,13 @@ impl Grid {
     }
 
     /// Writes the tables of offsets and byte counts, a few thousand values at a time.
-    pub(crate) fn write_tables(&self, head: &Head, start: u64, file: &OutputFile, big: bool) -> Result<()> {
+    pub(crate) fn write_tables(
+        &self,
+        (head, big): (&Head, bool),
+        start: u64,
+        file: &OutputFile,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         const VALUES: usize = 8192;
         let down = self.down() as u64;
         let across = self.across() as u64;
@@ -310,7 +319,7 @@ impl Grid {
                     };
                     bytes.extend(&value.to_le_bytes()[..size]);
                 }
-                file.write_at(place + first * size as u64, &bytes)?;
+                file.write_at(place + first * size as u64, &bytes, footprint)?;
             }
         }
         Ok(())
@@ -368,12 +377,28 @@ impl Destination for TiffDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
+        self.begin(&mut Footprint::default())
+    }
+
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        self.place.keep(position);
+        self.begin(head)
+    }
+}
+
+impl TiffDestination {
+    /// Begins the file and notes what is written of it in `head`.
+    fn begin(self, head: &mut Footprint) -> Result<Box<dyn Sink>> {
         let grid = self.grid();
         let file = self.place.create(self.file_bytes, self.layout.method, self.layout.dirty_limit_bytes)?;
-        file.write_at(0, &self.head.bytes)?;
-        grid.write_tables(&self.head, self.start, &file, self.big)?;
+        file.write_at(0, &self.head.bytes, head)?;
+        grid.write_tables((&self.head, self.big), self.start, &file, head)?;
         if let Some(mask) = &self.mask {
-            mask.begin(&file)?;
+            mask.begin(&file, head)?;
         }
         let blocks = PlacedBlocks { grid, start: self.start };
         Ok(Box::new(TiffSink { file, blocks, mask: self.mask, file_bytes: self.file_bytes }))
@@ -402,12 +427,18 @@ impl PlacedBlocks {
     ///
     /// # Errors
     /// As [`OutputFile::write_at`].
-    pub(crate) fn write(&self, file: &OutputFile, tile: &TileView<'_>, buffer: &mut [u8]) -> Result<()> {
+    pub(crate) fn write(
+        &self,
+        file: &OutputFile,
+        tile: &TileView<'_>,
+        buffer: &mut [u8],
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let window: Window = tile.window();
         let height = self.grid.layout.block.height;
         for plane in 0..self.grid.planes() {
             for row in window.y as usize / height..(window.y_end() as usize).div_ceil(height) {
-                self.write_row(file, [plane, row], tile, buffer)?;
+                self.write_row(file, [plane, row], tile, buffer, footprint)?;
             }
         }
         Ok(())
@@ -420,6 +451,7 @@ impl PlacedBlocks {
         [plane, row]: [usize; 2],
         tile: &TileView<'_>,
         buffer: &mut [u8],
+        footprint: &mut Footprint,
     ) -> Result<()> {
         let (grid, window) = (&self.grid, tile.window());
         let block = grid.layout.block;
@@ -442,10 +474,16 @@ impl PlacedBlocks {
                 while end < columns.end && covers(end) {
                     end += 1;
                 }
-                self.write_blocks(file, [plane, row], column..end, tile, buffer)?;
+                self.write_blocks(file, [plane, row], column..end, tile, (&mut *buffer, &mut *footprint))?;
                 column = end;
             } else {
-                self.write_pieces(file, [plane, row, column], rows.clone(), tile, buffer)?;
+                self.write_pieces(
+                    file,
+                    [plane, row, column],
+                    rows.clone(),
+                    tile,
+                    (&mut *buffer, &mut *footprint),
+                )?;
                 column += 1;
             }
         }
@@ -458,7 +496,7 @@ impl PlacedBlocks {
         [plane, row]: [usize; 2],
         columns: Range<usize>,
         tile: &TileView<'_>,
-        buffer: &mut [u8],
+        (buffer, footprint): (&mut [u8], &mut Footprint),
     ) -> Result<()> {
         let grid = &self.grid;
         let stored_rows = grid.block_rows(row);
@@ -468,7 +506,7 @@ impl PlacedBlocks {
             grid.fill_block(plane, column, row, tile, block);
         }
         let offset = self.start + grid.block_start(plane, columns.start, row);
-        file.write_at(offset, buffer)
+        file.write_at(offset, buffer, footprint)
     }
 
     /// Writes the rows of a tile that cover only a part of a block.
@@ -478,7 +516,7 @@ impl PlacedBlocks {
         [plane, row, column]: [usize; 3],
         rows: Range<usize>,
         tile: &TileView<'_>,
-        buffer: &mut [u8],
+        (buffer, footprint): (&mut [u8], &mut Footprint),
     ) -> Result<()> {
         let (grid, window) = (&self.grid, tile.window());
         let block = grid.layout.block;
@@ -487,26 +525,45 @@ impl PlacedBlocks {
         let to = (left + block.width).min(window.x_end() as usize);
         let size = grid.sample_bytes;
         let pixel = size * grid.samples();
-        let piece = &mut buffer[..(to - from) * pixel];
+        // Past the raster's edge the last column and row are repeated, as in blocks that are written whole.
+        let padded = if to == grid.size.width && grid.layout.tiled { left + block.width } else { to };
+        let piece = &mut buffer[..(padded - from) * pixel];
         let start = self.start + grid.block_start(plane, column, row);
-        for y in rows {
-            for sample in 0..grid.samples() {
-                let row = &tile.row_bytes(plane + sample, y - window.y as usize)
-                    [(from - window.x as usize) * size..][..(to - from) * size];
-                samples::scatter(row, sample, grid.samples(), size, piece);
+        let top = row * block.height;
+        let below = if rows.end == grid.size.height { top + grid.block_rows(row) } else { rows.end };
+        for y in rows.start..below {
+            if y < rows.end {
+                for sample in 0..grid.samples() {
+                    let row = &tile.row_bytes(plane + sample, y - window.y as usize)
+                        [(from - window.x as usize) * size..][..(to - from) * size];
+                    samples::scatter(row, sample, grid.samples(), size, &mut piece[..(to - from) * pixel]);
+                }
+                for x in to - from..padded - from {
+                    piece.copy_within((to - from - 1) * pixel..(to - from) * pixel, x * pixel);
+                }
             }
-            let offset = start + ((y - row * block.height) * grid.row_bytes() + (from - left) * pixel) as u64;
-            file.write_at(offset, piece)?;
+            let offset = start + ((y - top) * grid.row_bytes() + (from - left) * pixel) as u64;
+            file.write_at(offset, piece, footprint)?;
         }
         Ok(())
     }
 }
 
 impl Sink for TiffSink {
-    fn write(&self, _sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        _sequence: u64,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
         let buffer = scratch.take::<u8>(self.blocks.grid.stretch_bytes(tile.window().size()));
-        self.blocks.write(&self.file, tile, buffer)?;
-        self.mask.as_ref().map_or(Ok(()), |mask| mask.write(&self.file, tile, scratch))
+        self.blocks.write(&self.file, tile, buffer, footprint)?;
+        self.mask.as_ref().map_or(Ok(()), |mask| mask.write(&self.file, tile, scratch, footprint))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.file.flush()
     }
 
     fn cancel(&self) {}
@@ -515,9 +572,9 @@ impl Sink for TiffSink {
         self.file.bytes_written()
     }
 
-    fn finish(self: Box<Self>, flush: bool) -> Result<u64> {
+    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
         let TiffSink { file, file_bytes, .. } = *self;
-        file.publish(file_bytes, flush)?;
+        file.publish(file_bytes, flush, journal)?;
         Ok(file_bytes)
     }
 }

@@ -1,0 +1,153 @@
+//! Many scenes through one pipeline: the bad ones do not stop the others, and what is done is not done again.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use command::Folder;
+
+const BATCH: &str = "version = 1\ninputs = ['in/*.tif']\nat_once = 2\nlog = 'log.jsonl'\npage = 'page.html'\n\
+    [write]\npath = 'out/{stem}.tif'\noptions = { compress = 'zstd' }\n\
+    [[step]]\noperator = 'gaussian'\nparameters = { sigma = '2' }\n[run]\nmemory = '128MiB'\nthreads = 2\n";
+
+fn folder(scenes: usize, size: &str) -> Folder {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.file("in")).unwrap();
+    for number in 10..10 + scenes {
+        folder.well(&format!("generate in/s{number}.tif --size {size} --seed {number} --quiet"));
+    }
+    std::fs::write(folder.file("b.toml"), BATCH).unwrap();
+    folder
+}
+
+fn log(folder: &Folder) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.file("log.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn fifty_scenes_with_five_bad_ones() {
+    let folder = folder(50, "90x70");
+    let whole = std::fs::read(folder.file("in/s10.tif")).unwrap();
+    let bad: [(&str, &[u8], &str); 5] = [
+        ("s13", b"", "is empty"),
+        ("s20", b"hello, world", "no raster"),
+        ("s31", &whole[..200], "s31.tif"),
+        ("s47", &whole[..whole.len() - 9], "cut short"),
+        ("s59", &whole[..5], "s59.tif"),
+    ];
+    for (name, content, _) in bad {
+        std::fs::write(folder.file(&format!("in/{name}.tif")), content).unwrap();
+    }
+    let ended = folder.run("batch b.toml");
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("45 done, 0 done before, 5 failed, 0 stopped of 50 scenes"),
+        "{}",
+        ended.stdout
+    );
+    for (name, _, word) in bad {
+        let told = ended.stderr.lines().find(|line| line.contains(name)).unwrap();
+        assert!(told.contains(word), "{told}");
+        assert!(!folder.file(&format!("out/{name}.tif")).exists());
+    }
+    // The others are what they are by themselves.
+    folder.well("gaussian in/s10.tif alone.tif --sigma 2 --compress zstd --quiet");
+    assert!(
+        std::fs::read(folder.file("alone.tif")).unwrap()
+            == std::fs::read(folder.file("out/s10.tif")).unwrap()
+    );
+    // The next night: the five are good now, and nothing else is done again.
+    let modified = |name: &str| std::fs::metadata(folder.file(name)).unwrap().modified().unwrap();
+    let before = modified("out/s10.tif");
+    for (name, ..) in bad {
+        std::fs::write(folder.file(&format!("in/{name}.tif")), &whole).unwrap();
+    }
+    let ended = folder.run("batch b.toml");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("5 done, 45 done before, 0 failed"), "{}", ended.stdout);
+    assert_eq!(modified("out/s10.tif"), before);
+    let log = log(&folder);
+    let count = |event: &str| log.iter().filter(|entry| entry["event"] == event).count();
+    assert_eq!((count("begin"), count("scene"), count("end")), (2, 100, 2));
+    let failed = log.iter().filter(|entry| entry["status"] == "failed").collect::<Vec<_>>();
+    assert!(failed.len() == 5 && failed.iter().all(|entry| entry["error"].is_string()));
+    let page = std::fs::read_to_string(folder.file("page.html")).unwrap();
+    assert!(page.matches("data:image/png;base64,").count() == 100 && page.matches("<svg").count() == 2);
+    assert!(!page.contains("http"), "the page needs nothing from elsewhere");
+}
+
+#[test]
+fn exit_codes_tell_all_some_and_none() {
+    let folder = folder(1, "40x30");
+    std::fs::write(folder.file("in/x.tif"), "bad").unwrap();
+    assert_eq!(folder.run("batch b.toml --quiet").code, 1);
+    std::fs::remove_file(folder.file("in/s10.tif")).unwrap();
+    assert_eq!(folder.run("batch b.toml --quiet").code, 6);
+    std::fs::remove_file(folder.file("in/x.tif")).unwrap();
+    let ended = folder.run("batch b.toml");
+    assert!(ended.code == 2 && ended.stderr.contains("no input matches"), "{}", ended.stderr);
+    std::fs::write(folder.file("b.toml"), BATCH.replace("at_once", "at_one")).unwrap();
+    assert_eq!(folder.run("batch b.toml").code, 2);
+    assert_eq!(folder.run("batch missing.toml").code, 1);
+}
+
+#[test]
+fn a_batch_takes_the_steps_of_a_job() {
+    let folder = folder(2, "50x40");
+    folder.well("gaussian in/s10.tif out.tif --sigma 2 --compress zstd --print-job").lines().count();
+    let job = folder.well("gaussian in/s10.tif x.tif --sigma 2 --compress zstd --print-job");
+    std::fs::write(folder.file("job.toml"), job).unwrap();
+    let batch = "version = 1\ninputs = ['in/s1?.tif']\nwrite = { path = '{folder}/{stem}_g.tif' }\njob = 'job.toml'\n";
+    std::fs::write(folder.file("b.toml"), batch).unwrap();
+    assert_eq!(folder.well("batch b.toml --list").lines().count(), 2);
+    folder.well("batch b.toml --quiet");
+    folder.well("gaussian in/s11.tif alone.tif --sigma 2 --compress zstd --quiet");
+    assert!(
+        std::fs::read(folder.file("alone.tif")).unwrap()
+            == std::fs::read(folder.file("in/s11_g.tif")).unwrap()
+    );
+}
+
+#[test]
+fn a_batch_that_was_stopped_goes_on() {
+    let folder = folder(3, "1200x900");
+    let batch =
+        BATCH.replace("'gaussian'", "'percentile'").replace("sigma = '2'", "percentile = '30', size = '61'");
+    std::fs::write(folder.file("b.toml"), batch.replace("at_once = 2\n", "")).unwrap();
+    let child =
+        folder.command(&["batch", "b.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    let tiles =
+        || std::fs::read_to_string(folder.file("out/s11.tif.journal")).map_or(0, |text| text.lines().count());
+    while tiles() < 3 && begun.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
+    let ended = folder.run("batch b.toml");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("2 done, 1 done before"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("tiles were there"), "{}", ended.stdout);
+}
+
+#[test]
+fn two_batches_on_the_same_outputs_do_not_collide() {
+    let folder = folder(8, "300x200");
+    let start =
+        || folder.command(&["batch", "b.toml"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (first, second) = (start(), start());
+    for child in [first, second] {
+        let code = child.wait_with_output().unwrap().status.code();
+        // A scene that the other is at work on is told as failed.
+        assert!(matches!(code, Some(0 | 1)), "{code:?}");
+    }
+    let ended = folder.run("batch b.toml");
+    assert!(ended.stdout.contains("0 done, 8 done before, 0 failed"), "{} {}", ended.stdout, ended.stderr);
+    for number in 10..18 {
+        folder.well(&format!("verify out/s{number}.tif"));
+    }
+}

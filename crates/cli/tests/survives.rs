@@ -1,0 +1,342 @@
+//! Runs that are killed, cut short, locked or damaged: the next one goes on, and the result is byte for byte that of an
+//! undisturbed one.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use command::Folder;
+
+/// A run, and the files that it leaves.
+struct Case {
+    line: &'static str,
+    files: &'static [&'static str],
+}
+
+/// Operators with and without halos, that turn, that carry rows on; formats with places known before and as they come.
+const CASES: &[Case] = &[
+    Case { line: "gaussian a.tif o.tif --sigma 3", files: &["o.tif"] },
+    Case { line: "gaussian a.tif o.tif --sigma 3 --compress zstd", files: &["o.tif"] },
+    Case { line: "median a.tif o.npy --size 5", files: &["o.npy"] },
+    Case { line: "transpose a.tif o.img", files: &["o.img", "o.hdr"] },
+    Case { line: "integral a.tif o.tif --compress deflate", files: &["o.tif"] },
+    Case { line: "accumulate a.tif o.npy --axis y", files: &["o.npy"] },
+    Case { line: "enhanced-lee m.tif o.tif --size 7 --looks 4 --compress lzw --type f32", files: &["o.tif"] },
+    Case { line: "mean m.tif o.tif --size 9 --strips 32", files: &["o.tif"] },
+    // Two sweeps: the first is made again.
+    Case { line: "stretch a.tif o.tif --percentiles 2,98 --compress zstd", files: &["o.tif"] },
+];
+
+const TILES: &str = "--tile 256x128 --threads 2 --flush no --quiet --overwrite";
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 1900x1300 --quiet");
+    folder.well("copy a.tif m.tif --nodata-value 900 --quiet");
+    folder
+}
+
+fn line(case: &Case) -> String {
+    format!("{} {TILES}", case.line)
+}
+
+/// The bytes of what a run leaves, which are taken away.
+fn taken(folder: &Folder, case: &Case) -> Vec<Vec<u8>> {
+    let bytes = case.files.iter().map(|name| std::fs::read(folder.file(name)).unwrap()).collect();
+    for name in folder.names().iter().filter(|name| name.starts_with("o.")) {
+        std::fs::remove_file(folder.file(name)).unwrap();
+    }
+    bytes
+}
+
+/// The names of what a run leaves, and of its receipt.
+fn expected_names(case: &Case) -> Vec<String> {
+    let receipt = format!("{}.receipt", case.files[0]);
+    let mut names = case.files.iter().map(|name| (*name).to_owned()).chain([receipt]).collect::<Vec<_>>();
+    names.sort();
+    names
+}
+
+fn names(folder: &Folder) -> Vec<String> {
+    folder.names().into_iter().filter(|name| name.starts_with("o.") || name.starts_with(".o")).collect()
+}
+
+/// Runs a line and kills it after a while, unless it is done before.
+fn kill_after(folder: &Folder, line: &str, wait: Duration) {
+    let words = line.split_whitespace().collect::<Vec<_>>();
+    let mut child = folder.command(&words).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(wait);
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// As many kills as `SWATHE_KILLS` says, or a few.
+#[test]
+fn killed_at_any_moment() {
+    let kills = std::env::var("SWATHE_KILLS").ok().and_then(|text| text.parse::<u32>().ok()).unwrap_or(24);
+    let folder = folder();
+    let mut resumed = 0;
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ u64::from(std::process::id());
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let references = CASES.iter().map(|case| {
+        let begun = Instant::now();
+        folder.well(&line(case));
+        (begun.elapsed(), taken(&folder, case))
+    });
+    let references = references.collect::<Vec<_>>();
+    for kill in 0..kills {
+        let number = kill as usize % CASES.len();
+        let (case, (time, reference)) = (&CASES[number], &references[number]);
+        kill_after(&folder, &line(case), time.mul_f64(random() * 1.1));
+        let resume = format!("{} --resume", line(case));
+        while random() < 0.3 {
+            kill_after(&folder, &resume, time.mul_f64(random()));
+        }
+        resumed += usize::from(folder.names().iter().any(|name| name.ends_with(".journal")));
+        folder.well(&resume);
+        assert_eq!(names(&folder), expected_names(case), "{}", case.line);
+        folder.well(&format!("verify {}", case.files[0]));
+        assert!(taken(&folder, case) == *reference, "kill {kill} of `{}`: another result", case.line);
+    }
+    assert!(resumed * 4 >= kills as usize, "only {resumed} of {kills} kills left something to go on with");
+}
+
+/// Renames the results of a complete run back to what they are called before: what a kill between renames leaves.
+fn unname(folder: &Folder, case: &Case, files: usize) {
+    let rename = |from: &str, to: &str| std::fs::rename(folder.file(from), folder.file(to)).unwrap();
+    rename(&format!("{}.receipt", case.files[0]), &format!("{}.journal", case.files[0]));
+    for name in &case.files[case.files.len() - files..] {
+        rename(name, &format!("{name}.partial"));
+    }
+}
+
+#[test]
+fn killed_between_the_last_renames() {
+    let folder = folder();
+    for case in &CASES[..4] {
+        folder.well(&line(case));
+        let reference = taken(&folder, case);
+        for files in 0..=case.files.len() {
+            folder.well(&line(case));
+            unname(&folder, case, files);
+            let ended = folder.run(&format!("{} --resume", case.line));
+            assert_eq!(ended.code, 0, "{}: {}", case.line, ended.stderr);
+            assert!(ended.stderr.contains("complete already"), "{}", ended.stderr);
+            assert_eq!(names(&folder), expected_names(case), "{}", case.line);
+            assert!(taken(&folder, case) == reference, "{}", case.line);
+        }
+    }
+}
+
+#[test]
+fn a_journal_cut_at_every_byte() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 300x150 --quiet");
+    for case in [&CASES[1], &CASES[4], &CASES[5]] {
+        let line = format!("{} --tile 128x64 --threads 1 --quiet --flush no", case.line);
+        folder.well(&line);
+        let journal = std::fs::read(folder.file(&format!("{}.receipt", case.files[0]))).unwrap();
+        let reference = taken(&folder, case);
+        // Every byte of the last lines, and some of those before, which are like them.
+        let lengths = (0..journal.len()).filter(|length| length % 23 == 0 || length + 400 > journal.len());
+        for length in lengths {
+            std::fs::write(folder.file(&format!("{}.partial", case.files[0])), &reference[0]).unwrap();
+            std::fs::write(folder.file(&format!("{}.journal", case.files[0])), &journal[..length]).unwrap();
+            let ended = folder.run(&format!("{line} --resume"));
+            if length == 0 {
+                // An empty journal says nothing of who wrote the partial file.
+                assert!(ended.code == 2 && ended.stderr.contains("o."), "{}", ended.stderr);
+            } else {
+                assert_eq!(ended.code, 0, "cut at {length}: {}", ended.stderr);
+                assert!(taken(&folder, case) == reference, "`{}` cut at {length}", case.line);
+            }
+            for name in names(&folder) {
+                std::fs::remove_file(folder.file(&name)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_partial_file_that_was_damaged_is_computed_again_from_there() {
+    let folder = folder();
+    for case in &CASES[..3] {
+        folder.well(&line(case));
+        let receipt = std::fs::read(folder.file(&format!("{}.receipt", case.files[0]))).unwrap();
+        let reference = taken(&folder, case);
+        let mut damaged = reference[0].clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 0x10;
+        let lines = receipt.split_inclusive(|&byte| byte == b'\n').collect::<Vec<_>>();
+        std::fs::write(folder.file(&format!("{}.partial", case.files[0])), &damaged).unwrap();
+        std::fs::write(folder.file(&format!("{}.journal", case.files[0])), lines[..lines.len() - 1].concat())
+            .unwrap();
+        let ended = folder.run(&format!("{} --resume --tile 256x128 --report r.json", case.line));
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let report = std::fs::read_to_string(folder.file("r.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let (resumed, tiles) =
+            (report["resumed_tiles"].as_u64().unwrap(), report["plan"]["tiles"].as_u64().unwrap());
+        assert!(resumed > 0 && resumed < tiles, "{resumed} of {tiles}");
+        assert!(taken(&folder, case) == reference, "{}", case.line);
+    }
+}
+
+#[test]
+fn what_is_another_job_is_refused_with_the_reason() {
+    let folder = folder();
+    let begin = || {
+        folder.well(&line(&CASES[1]));
+        unname(&folder, &CASES[1], 1);
+        let journal = folder.file("o.tif.journal");
+        let text = std::fs::read_to_string(&journal).unwrap();
+        let lines = text.split_inclusive('\n').collect::<Vec<_>>();
+        std::fs::write(journal, lines[..lines.len() - 1].concat()).unwrap();
+    };
+    let refused = |line: &str, word: &str| {
+        let before = folder.names();
+        let ended = folder.run(&format!("{line} --resume"));
+        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert!(ended.stderr.contains(word) && ended.stderr.contains("begins anew"), "{}", ended.stderr);
+        assert_eq!(folder.names(), before);
+    };
+    begin();
+    refused("gaussian a.tif o.tif --sigma 4 --compress zstd", "its job is another one");
+    let mut scene = std::fs::read(folder.file("a.tif")).unwrap();
+    *scene.last_mut().unwrap() ^= 1;
+    std::fs::write(folder.file("a.tif"), scene).unwrap();
+    refused(CASES[1].line, "a.tif` changed");
+    // Without `--resume` it begins anew, and a file that is not ours is not touched.
+    folder.well(&line(&CASES[1]));
+    assert_eq!(names(&folder), ["o.tif", "o.tif.receipt"]);
+    taken(&folder, &CASES[1]);
+    std::fs::write(folder.file("o.tif.partial"), "mine").unwrap();
+    let ended = folder.run(CASES[1].line);
+    assert!(ended.code == 2 && ended.stderr.contains("in the way"), "{}", ended.stderr);
+    assert_eq!(std::fs::read(folder.file("o.tif.partial")).unwrap(), b"mine");
+}
+
+#[test]
+fn two_runs_do_not_write_one_output() {
+    let folder = folder();
+    let slow = "percentile a.tif o.tif --percentile 30 --size 61 --tile 256x128 --threads 1 --quiet";
+    let mut first = folder.command(&slow.split_whitespace().collect::<Vec<_>>()).spawn().unwrap();
+    let begun = Instant::now();
+    while !folder.file("o.tif.partial").exists() && begun.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = folder.run(slow);
+    let running = first.try_wait().unwrap().is_none();
+    let _ = first.kill();
+    first.wait().unwrap();
+    assert!(running, "the first run ended too early for this test");
+    assert!(second.code == 1 && second.stderr.contains("another run"), "{} {}", second.code, second.stderr);
+}
+
+#[test]
+fn an_interrupted_run_says_how_to_go_on() {
+    let folder = folder();
+    let slow = "percentile a.tif o.tif --percentile 30 --size 61 --tile 256x128 --threads 2";
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let words = slow.split_whitespace().collect::<Vec<_>>();
+        let child = folder.command(&words).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        // The header, the head, and a tile.
+        let tiles =
+            || std::fs::read_to_string(folder.file("o.tif.journal")).map_or(0, |text| text.lines().count());
+        while tiles() < 3 && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(code));
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(said.contains("are kept") && said.contains("--resume"), "{said}");
+        assert_eq!(names(&folder), ["o.tif.journal", "o.tif.partial"]);
+        for name in names(&folder) {
+            std::fs::remove_file(folder.file(&name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_found_and_mended() {
+    let folder = folder();
+    for case in CASES {
+        folder.well(&line(case));
+        let reference =
+            case.files.iter().map(|name| std::fs::read(folder.file(name)).unwrap()).collect::<Vec<_>>();
+        let output = case.files[0];
+        for part in [0, 1, 2, 3] {
+            let mut damaged = reference[0].clone();
+            // Behind the head, in the middle, at the end; and cut short.
+            let place = [2, damaged.len() / 3, damaged.len() - 1, 0][part];
+            damaged[place] ^= 0x40;
+            if part == 3 {
+                damaged = reference[0][..reference[0].len() - 77].to_vec();
+            }
+            std::fs::write(folder.file(output), damaged).unwrap();
+            let found = folder.run(&format!("verify {output}"));
+            assert_eq!(found.code, 4, "{} {}: {}", case.line, part, found.stderr);
+            assert!(found.stderr.contains("swathe repair"), "{}", found.stderr);
+            folder.well(&format!("repair {output} --quiet"));
+            assert!(std::fs::read(folder.file(output)).unwrap() == reference[0], "{} {part}", case.line);
+            folder.well(&format!("verify {output}"));
+        }
+        taken(&folder, case);
+    }
+}
+
+#[test]
+fn what_cannot_be_mended_is_said() {
+    let folder = folder();
+    assert_eq!(folder.run("verify a.tif").code, 1, "there is no receipt");
+    folder.well(&line(&CASES[3]));
+    let mut header = std::fs::read(folder.file("o.hdr")).unwrap();
+    header[10] ^= 1;
+    std::fs::write(folder.file("o.hdr"), header).unwrap();
+    let ended = folder.run("verify o.img");
+    assert!(ended.code == 4 && ended.stderr.contains("`o.hdr` has another content"), "{}", ended.stderr);
+    let ended = folder.run("repair o.img");
+    assert!(ended.code == 2 && ended.stderr.contains("--overwrite"), "{}", ended.stderr);
+    folder.well(&line(&CASES[3]));
+    folder.well("verify o.img");
+    std::fs::remove_file(folder.file("a.tif")).unwrap();
+    std::fs::write(folder.file("o.img"), vec![0; 1900 * 1300 * 2]).unwrap();
+    assert_eq!(folder.run("repair o.img").code, 1, "the input is gone");
+}
+
+#[test]
+fn tiles_do_not_show_in_the_file() {
+    let folder = folder();
+    for case in CASES {
+        folder.well(&format!("{} --quiet", case.line));
+        let reference = taken(&folder, case);
+        for tile in ["256x128", "100x70", "1900x37"] {
+            folder.well(&format!("{} --quiet --tile {tile}", case.line));
+            assert!(taken(&folder, case) == reference, "`{}` in tiles of {tile}", case.line);
+        }
+    }
+}
+
+#[test]
+fn without_a_journal_nothing_lies_beside_the_output() {
+    let folder = folder();
+    folder.well(&line(&CASES[0]));
+    let reference = taken(&folder, &CASES[0]);
+    for options in ["--journal no", "--receipt no"] {
+        folder.well(&line(&CASES[0]));
+        // A receipt of the old output would accuse the new one.
+        folder.well(&format!("{} {options}", line(&CASES[0])));
+        assert_eq!(names(&folder), ["o.tif"], "{options}");
+        assert!(taken(&folder, &CASES[0]) == reference);
+    }
+}

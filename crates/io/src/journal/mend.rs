@@ -1,0 +1,76 @@
+//! Writing parts of a complete output again.
+
+use std::ops::Range;
+
+use swathe_core::{Error, Footprint, Journal, Keep, Naming, Part, Position, Result, Size};
+
+use super::Receipt;
+
+/// What stands in for a journal while some tiles of a complete output are computed again, in their places.
+#[derive(Debug)]
+pub struct Mending {
+    tile: Size,
+    tiles: u64,
+    position: Position,
+    end: u64,
+}
+
+impl Mending {
+    /// Mends the tiles `range` of the output that `receipt` tells of. Where it does not know what is carried on behind the
+    /// tile before, the run begins with the first.
+    ///
+    /// # Errors
+    /// Io, where the receipt can't be read.
+    pub fn new(receipt: &Receipt, range: Range<u64>) -> Result<Self> {
+        let position = match receipt.carry_before(range.start)? {
+            Some(carry) => Position { tiles: range.start, carry },
+            None => Position::default(),
+        };
+        Ok(Mending { tile: receipt.tile, tiles: receipt.tiles, position, end: range.end })
+    }
+}
+
+impl Keep for Mending {
+    fn open(self: Box<Self>, tile: Size, tiles: u64, _threads: usize) -> Result<Box<dyn Journal>> {
+        if (tile, tiles) != (self.tile, self.tiles) {
+            return Err(Error::usage(format!(
+                "the output has {} tiles of {} by its receipt, and would have {tiles} of {tile} now: compute it again",
+                self.tiles, self.tile
+            )));
+        }
+        Ok(self)
+    }
+}
+
+/// Nothing is written down: the receipt that is there proves what was mended.
+impl Journal for Mending {
+    fn position(&self) -> &Position {
+        &self.position
+    }
+
+    fn end(&self) -> Option<u64> {
+        Some(self.end)
+    }
+
+    fn record(&self, _part: Part, _footprint: &Footprint) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_flush_due(&self) -> bool {
+        false
+    }
+
+    fn flushed(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn complete(&self, _files: &[Naming], _flush: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+
+    fn give_up(self: Box<Self>) {}
+}

@@ -1,0 +1,91 @@
+//! What lies beside an output under which name, and what must be the same for a run to go on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+/// The files beside an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeptNames {
+    /// The output as far as it is done.
+    pub(crate) partial: PathBuf,
+    /// What is done of it.
+    pub(crate) journal: PathBuf,
+    /// What is carried on from tile to tile.
+    pub(crate) carry: PathBuf,
+    /// What proves that a complete output is whole.
+    pub(crate) receipt: PathBuf,
+}
+
+impl KeptNames {
+    /// Those of the output that lies at `path`.
+    pub(crate) fn of(path: &Path) -> Self {
+        let beside = |ending: &str| {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(ending);
+            path.with_file_name(name)
+        };
+        KeptNames {
+            partial: beside(".partial"),
+            journal: beside(".journal"),
+            carry: beside(".carry"),
+            receipt: beside(".receipt"),
+        }
+    }
+
+    /// Those of the output of a name that may be a link.
+    pub(crate) fn of_named(path: &str) -> Self {
+        KeptNames::of(&fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path)))
+    }
+}
+
+/// What the header of a journal says otherwise than `about`, in words.
+pub(crate) fn differences(about: &Map<String, Value>, header: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    for (key, value) in about {
+        let other = &header[key.as_str()];
+        if other == value {
+            continue;
+        }
+        found.push(match key.as_str() {
+            "version" => format!("it was begun by swathe {}, this is {}", text(other), text(value)),
+            "inputs" => format!("{} changed since", changed_inputs(value, other)),
+            _ => format!("its {key} is another one"),
+        });
+    }
+    found
+}
+
+fn changed_inputs(now: &Value, then: &Value) -> String {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let (now, then) = (list(now), list(then));
+    let changed = now.iter().enumerate().filter(|(index, input)| then.get(*index) != Some(input));
+    let names = changed.map(|(_, input)| format!("`{}`", input["path"].as_str().unwrap_or("an input")));
+    let names = names.collect::<Vec<_>>();
+    if names.is_empty() { "the list of inputs".into() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn differences_are_named() {
+        let Value::Object(about) =
+            json!({ "version": "2", "job": { "a": 1 }, "inputs": [{ "path": "a.tif", "bytes": 3 }] })
+        else {
+            panic!()
+        };
+        assert!(differences(&about, &json!({ "version": "2", "job": { "a": 1 }, "inputs": [{ "path": "a.tif", "bytes": 3 }], "tile": 1 })).is_empty());
+        let found = differences(
+            &about,
+            &json!({ "version": "1", "job": { "a": 2 }, "inputs": [{ "path": "a.tif", "bytes": 4 }] }),
+        );
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().any(|words| words.contains("swathe 1")));
+        assert!(found.iter().any(|words| words.contains("`a.tif` changed")));
+    }
+}

@@ -1,0 +1,259 @@
+//! Proving a complete output against its receipt, and giving one its name that has all but that.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use serde_json::{Map, Value};
+use swathe_core::{Error, ErrorKind, Result, Size, fold};
+
+use super::names::{KeptNames, differences};
+use super::{lines, tile_of};
+use crate::checksum::checksum;
+
+/// Bytes that are read at once.
+const AT_ONCE: usize = 1 << 20;
+
+/// What a receipt says of an output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    /// What was computed from what, and on which tiles.
+    pub header: Value,
+    /// The tile size of the run.
+    pub tile: Size,
+    /// The number of tiles.
+    pub tiles: u64,
+    path: PathBuf,
+}
+
+/// What of an output is not as its receipt says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Whether what stands before the first tile is damaged.
+    pub head: bool,
+    /// The tiles that are damaged, by number, in order.
+    pub tiles: BTreeSet<u64>,
+    /// Files that are missing or have another size, and small ones of another content: name, bytes as they should be,
+    /// bytes as they are.
+    pub files: Vec<(String, u64, Option<u64>)>,
+    /// Bytes that were compared.
+    pub bytes: u64,
+}
+
+impl Damage {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        !self.head && self.tiles.is_empty() && self.files.is_empty()
+    }
+}
+
+impl Receipt {
+    /// The receipt of an output.
+    ///
+    /// # Errors
+    /// Io, where there is none; Damaged, where it is not whole.
+    pub fn of(output: &str) -> Result<Self> {
+        let path = KeptNames::of_named(output).receipt;
+        let file = File::open(&path).map_err(|error| {
+            Error::io(
+                format_args!("`{output}` has no receipt (`{}`) to be proved against", path.display()),
+                error,
+            )
+        })?;
+        let damaged = || Error::damaged(format!("the receipt `{}` is damaged", path.display()));
+        let (header, _) = lines::Lines::new(&file).next().ok_or_else(damaged)?;
+        let tile = tile_of(&header).filter(|tile| !tile.is_empty()).ok_or_else(damaged)?;
+        let tiles = header["tiles"].as_u64().ok_or_else(damaged)?;
+        Ok(Receipt { header, tile, tiles, path })
+    }
+
+    /// What it says otherwise than `about`, in words.
+    pub fn differences(&self, about: &Map<String, Value>) -> Vec<String> {
+        differences(about, &self.header)
+    }
+
+    /// What a tile became, and what is carried on behind the one before it, where the receipt tells.
+    ///
+    /// # Errors
+    /// Io, where the receipt can't be read.
+    pub fn carry_before(&self, tile: u64) -> Result<Option<Vec<u8>>> {
+        let Some(before) = tile.checked_sub(1) else { return Ok(Some(Vec::new())) };
+        let file = File::open(&self.path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", self.path.display()), error))?;
+        let entry = lines::Lines::new(&file).find(|(entry, _)| entry["tile"].as_u64() == Some(before));
+        Ok(entry.and_then(|(entry, _)| match &entry["carry"] {
+            Value::Null => Some(Vec::new()),
+            Value::String(text) => lines::unhex(text),
+            _ => None,
+        }))
+    }
+}
+
+/// Compares every byte of an output with its receipt.
+///
+/// # Errors
+/// Io, where there is no receipt or the output can't be read; Damaged, where the receipt is not whole.
+pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
+    let receipt = Receipt::of(output)?;
+    let cannot = |error| Error::io(format_args!("cannot read `{}`", receipt.path.display()), error);
+    let pixels =
+        File::open(output).map_err(|error| Error::io(format_args!("cannot open `{output}`"), error))?;
+    let folder = receipt.path.parent().unwrap_or(Path::new(".")).to_owned();
+    let mut damage = Damage::default();
+    let mut buffer = Vec::new();
+    let (mut seen, mut complete) = (0, false);
+    let entries = File::open(&receipt.path).map_err(cannot)?;
+    for (entry, _) in lines::Lines::new(&entries).skip(1) {
+        if let Some(files) = entry["complete"].as_array() {
+            complete = true;
+            damage.files = files.iter().filter_map(|file| wrong_file(&folder, file)).collect();
+            continue;
+        }
+        let tile = entry["tile"].as_u64();
+        let extents = if tile.is_some() { &entry["extents"] } else { &entry["head"] };
+        seen += u64::from(tile.is_some());
+        damage.bytes +=
+            lines::extents_of(extents).unwrap_or_default().iter().map(|e| e.length * e.count).sum::<u64>();
+        if !holds(&pixels, extents, &mut buffer) {
+            match tile {
+                Some(tile) => {
+                    damage.tiles.insert(tile);
+                }
+                None => damage.head = true,
+            }
+        }
+    }
+    if !complete || seen != receipt.tiles {
+        let message = format!(
+            "the receipt `{}` is damaged: it knows {seen} of {} tiles",
+            receipt.path.display(),
+            receipt.tiles
+        );
+        return Err(Error::damaged(message));
+    }
+    Ok((receipt, damage))
+}
+
+fn wrong_file(folder: &Path, file: &Value) -> Option<(String, u64, Option<u64>)> {
+    let (name, bytes) = (file["name"].as_str()?, file["bytes"].as_u64()?);
+    let path = folder.join(name);
+    let found = fs::metadata(&path).ok().map(|metadata| metadata.len());
+    let holds = || match file["sum"].as_str() {
+        Some(sum) => fs::read(&path).is_ok_and(|content| lines::number(checksum(&content)) == sum),
+        None => true,
+    };
+    (found != Some(bytes) || !holds()).then(|| (name.to_owned(), bytes, found))
+}
+
+/// Whether a file holds what an entry says of it.
+pub(super) fn holds(file: &File, extents: &Value, buffer: &mut Vec<u8>) -> bool {
+    let Some(extents) = lines::extents_of(extents) else { return false };
+    extents.iter().all(|extent| {
+        let mut sum = 0;
+        (0..extent.count).all(|index| {
+            let Some(at) = extent.stride.checked_mul(index).and_then(|far| extent.offset.checked_add(far))
+            else {
+                return false;
+            };
+            checksum_at(file, at, extent.length, buffer).is_some_and(|checksum| {
+                sum = fold(sum, checksum);
+                true
+            })
+        }) && sum == extent.checksum
+    })
+}
+
+/// The checksum of a stretch of a file; none where it can't be read.
+fn checksum_at(file: &File, offset: u64, length: u64, buffer: &mut Vec<u8>) -> Option<u64> {
+    let length = usize::try_from(length).ok()?;
+    if length <= AT_ONCE {
+        buffer.resize(length, 0);
+        file.read_exact_at(buffer, offset).ok()?;
+        return Some(checksum(buffer));
+    }
+    let mut hasher = twox_hash::XxHash3_64::new();
+    buffer.resize(AT_ONCE, 0);
+    for first in (0..length).step_by(AT_ONCE) {
+        let part = &mut buffer[..AT_ONCE.min(length - first)];
+        file.read_exact_at(part, offset + first as u64).ok()?;
+        std::hash::Hasher::write(&mut hasher, part);
+    }
+    Some(std::hash::Hasher::finish(&hasher))
+}
+
+/// What there is of an output that a run may have completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is complete, by its receipt or by a journal that only the names were missing of, which it has now.
+    Complete,
+    /// It is not.
+    Not,
+}
+
+/// Looks whether an output is complete and of the job that `about` tells; files that only miss their names get them.
+///
+/// # Errors
+/// Io, where a name can't be given.
+pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
+    let names = KeptNames::of_named(output);
+    let folder = names.journal.parent().unwrap_or(Path::new(".")).to_owned();
+    for (path, is_receipt) in [(&names.journal, false), (&names.receipt, true)] {
+        let Some((header, files)) = completed(path) else { continue };
+        if !is_receipt && is_at_work(path) {
+            continue;
+        }
+        if !differences(about, &header).is_empty() {
+            continue;
+        }
+        if !is_receipt {
+            name(&folder, &files)?;
+        }
+        if files.iter().any(|file| wrong_file(&folder, file).is_some()) {
+            continue;
+        }
+        if !is_receipt {
+            let _ = fs::remove_file(&names.carry);
+            fs::rename(&names.journal, &names.receipt).map_err(|error| {
+                Error::io(format_args!("cannot rename `{}`", names.journal.display()), error)
+            })?;
+        }
+        return Ok(Settled::Complete);
+    }
+    Ok(Settled::Not)
+}
+
+/// Whether a run holds the journal.
+fn is_at_work(path: &Path) -> bool {
+    let lock =
+        File::open(path).map(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
+    matches!(lock, Ok(Err(rustix::io::Errno::WOULDBLOCK)))
+}
+
+/// The header of a journal of a complete output and the files that it names.
+fn completed(path: &Path) -> Option<(Value, Vec<Value>)> {
+    let file = File::open(path).ok()?;
+    let mut entries = lines::Lines::new(&file);
+    let (header, _) = entries.next()?;
+    let (last, _) = entries.last()?;
+    Some((header, last["complete"].as_array()?.clone()))
+}
+
+/// Gives files that are complete the names that they were to get.
+fn name(folder: &Path, files: &[Value]) -> Result<()> {
+    for file in files {
+        let (Some(partial), Some(name)) = (file["partial"].as_str(), file["name"].as_str()) else { continue };
+        // Names only: nothing outside the output's folder is touched, whatever a journal says.
+        if [partial, name].iter().any(|name| name.contains('/')) {
+            return Err(Error::new(ErrorKind::Damaged, "a journal names files of another folder"));
+        }
+        match fs::rename(folder.join(partial), folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io(format_args!("cannot rename `{partial}` to `{name}`"), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! What another run left: as many tiles from the first on as the partial output proves.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::FlockOperation;
+use serde_json::Value;
+use swathe_core::{Error, Position, Result};
+
+use super::{Keeping, lines, proof};
+use crate::checksum::checksum;
+
+/// Tiles that may be written down before one that was handed out earlier; many more than workers.
+const OUT_OF_ORDER: usize = 1 << 16;
+
+/// What another run left that this one can go on with.
+pub(super) struct LeftOver {
+    /// The journal, cut to what holds.
+    pub(super) file: File,
+    pub(super) position: Position,
+}
+
+impl Keeping {
+    /// Looks at the journal and the partial output of another run; none where there is nothing to go on with.
+    ///
+    /// # Errors
+    /// Usage, with the reason, where they are of another job.
+    pub(super) fn left_over(&self, journal: &File, header: &Value) -> Result<Option<LeftOver>> {
+        let cannot = |error| {
+            Error::io(format_args!("cannot read the journal `{}`", self.names.journal.display()), error)
+        };
+        let mut entries = lines::Lines::new(journal);
+        let Some((first, first_line)) = entries.next() else { return Ok(None) };
+        let differences = self.differences(&first);
+        if !differences.is_empty() {
+            return Err(Error::usage(format!(
+                "`{}` cannot be resumed: {}; without `--resume` it begins anew",
+                self.output,
+                differences.join("; ")
+            )));
+        }
+        if first != *header {
+            return Err(Error::usage(format!(
+                "`{}` cannot be resumed with other tiles than it was begun with; without `--resume` it begins anew",
+                self.output
+            )));
+        }
+        let Ok(partial) = File::open(&self.names.partial) else { return Ok(None) };
+        let mut kept = Kept::begin(self, &first_line).map_err(cannot)?;
+        let mut buffer = Vec::new();
+        let mut waiting = BTreeMap::new();
+        let mut has_head = false;
+        for (entry, line) in entries {
+            if entry.get("head").is_some() {
+                if !has_head {
+                    kept.add(&line).map_err(cannot)?;
+                    has_head = true;
+                }
+                continue;
+            }
+            let Some(tile) = entry["tile"].as_u64().filter(|_| has_head) else { break };
+            if tile < kept.position.tiles || !proof::holds(&partial, &entry["extents"], &mut buffer) {
+                continue;
+            }
+            waiting.insert(tile, (entry, line));
+            while let Some((entry, line)) = waiting.remove(&kept.position.tiles) {
+                kept.add(&line).map_err(cannot)?;
+                kept.tile(&entry["carry"]);
+            }
+            if waiting.len() > OUT_OF_ORDER {
+                break;
+            }
+        }
+        if kept.position.tiles == 0 {
+            fs::remove_file(&kept.path).map_err(cannot)?;
+            return Ok(None);
+        }
+        kept.settle(self).map_err(cannot)
+    }
+}
+
+/// The journal that replaces the one that was found, with what holds of it.
+struct Kept {
+    file: File,
+    path: std::path::PathBuf,
+    bytes: u64,
+    position: Position,
+    /// For the last tiles: how many there are with this one, what is carried, and where its line ends.
+    behind: Vec<(u64, Value, u64)>,
+}
+
+impl Kept {
+    fn begin(keeping: &Keeping, header: &[u8]) -> std::io::Result<Self> {
+        let path = keeping.names.journal.with_extension("journal-new");
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let mut kept = Kept { file, path, bytes: 0, position: Position::default(), behind: Vec::new() };
+        kept.add(header)?;
+        Ok(kept)
+    }
+
+    fn add(&mut self, line: &[u8]) -> std::io::Result<()> {
+        self.bytes += line.len() as u64;
+        self.file.write_all(line)
+    }
+
+    fn tile(&mut self, carry: &Value) {
+        self.position.tiles += 1;
+        // Slots are used again after some tiles: earlier ones are of no use.
+        if self.behind.len() >= 1024 {
+            self.behind.drain(..512);
+        }
+        self.behind.push((self.position.tiles, carry.clone(), self.bytes));
+    }
+
+    /// Goes back to the last tile behind which all is known that is carried on, and takes the place of the old journal.
+    fn settle(mut self, keeping: &Keeping) -> std::io::Result<Option<LeftOver>> {
+        let carried = File::open(&keeping.names.carry).ok();
+        let found = self
+            .behind
+            .iter()
+            .rev()
+            .find_map(|(tiles, carry, bytes)| Some((*tiles, carry_of(carry, carried.as_ref())?, *bytes)));
+        let Some((tiles, carry, bytes)) = found else {
+            fs::remove_file(&self.path)?;
+            return Ok(None);
+        };
+        self.file.set_len(bytes)?;
+        std::io::Seek::seek(&mut self.file, std::io::SeekFrom::End(0))?;
+        self.file.sync_data()?;
+        fs::rename(&self.path, &keeping.names.journal)?;
+        Ok(Some(LeftOver { file: self.file, position: Position { tiles, carry } }))
+    }
+}
+
+/// What is carried on behind a tile: nothing, a few bytes in the line, or a slot of the file beside it.
+fn carry_of(carry: &Value, file: Option<&File>) -> Option<Vec<u8>> {
+    match carry {
+        Value::Null => Some(Vec::new()),
+        Value::String(text) => lines::unhex(text),
+        place => {
+            let length = usize::try_from(place.get(1)?.as_u64()?).ok().filter(|&bytes| bytes <= 1 << 30)?;
+            let mut bytes = vec![0; length];
+            file?.read_exact_at(&mut bytes, place.get(0)?.as_u64()?).ok()?;
+            (lines::number(checksum(&bytes)) == place.get(2)?.as_str()?).then_some(bytes)
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Runs a batch: some scenes at once, none of which stops the others.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde_json::json;
+use swathe_core::{Error, ErrorKind, Result, Size};
+use swathe_engine::{Limits, Observer, Progress, Report, several};
+use swathe_io::PreviewOptions;
+
+use super::record::{BatchObserver, BatchReport, Log, SceneOutcome, Status, Timeline};
+use super::{Batch, page};
+use crate::job::Job;
+use crate::recovery;
+
+/// Pictures in the page fit into a square of this side.
+const PICTURE: usize = 160;
+
+/// What all scenes of a batch share.
+struct Shared<'a> {
+    batch: &'a Batch,
+    jobs: &'a [Job],
+    log: &'a Log,
+    timeline: &'a Timeline,
+    observer: &'a dyn BatchObserver,
+    cancel: &'a AtomicBool,
+    ended: AtomicUsize,
+    outcomes: Mutex<Vec<Option<SceneOutcome>>>,
+    /// What went wrong with the log.
+    failure: Mutex<Option<Error>>,
+}
+
+impl Batch {
+    /// Runs every scene that is not done yet. `cancel` stops after the tiles in flight.
+    ///
+    /// # Errors
+    /// Usage and Io, for the batch itself, its log and its page; what is wrong with a scene is told with the scene.
+    pub fn run(&self, observer: &dyn BatchObserver, cancel: &AtomicBool) -> Result<BatchReport> {
+        let jobs = self.jobs()?;
+        let log = Log::open(self)?;
+        log.say(
+            "begin",
+            json!({ "version": env!("CARGO_PKG_VERSION"), "scenes": jobs.len(), "batch": self }),
+        )?;
+        let timeline = Timeline::new();
+        let shared = Shared {
+            batch: self,
+            jobs: &jobs,
+            log: &log,
+            timeline: &timeline,
+            observer,
+            cancel,
+            ended: AtomicUsize::new(0),
+            outcomes: Mutex::new(vec![None; jobs.len()]),
+            failure: Mutex::new(None),
+        };
+        several(jobs.len(), self.at_once(), &|number| shared.scene(number));
+        let Shared { outcomes, failure, .. } = shared;
+        if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let scenes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let options = self.run.options()?;
+        let report = BatchReport {
+            scenes: scenes.into_iter().flatten().collect(),
+            seconds: timeline.seconds(),
+            samples: timeline.into_samples(),
+            budget_bytes: options.memory_bytes.unwrap_or_else(|| Limits::detect().default_budget_bytes()),
+        };
+        let counts = [Status::Done, Status::Skipped, Status::Failed, Status::Stopped];
+        let [done, skipped, failed, stopped] = counts.map(|status| report.count(status));
+        log.say(
+            "end",
+            json!({ "seconds": report.seconds, "done": done, "skipped": skipped, "failed": failed, "stopped": stopped }),
+        )?;
+        if let Some(path) = &self.page {
+            page::write(path, self, &report)?;
+        }
+        Ok(report)
+    }
+}
+
+impl Shared<'_> {
+    /// Does one scene, whatever may happen, and tells how it ended.
+    fn scene(&self, number: usize) {
+        let begun = Instant::now();
+        let job = &self.jobs[number];
+        let (input, output) = (job.pipeline.read.path.clone(), job.pipeline.write.path.clone());
+        let watched = Watched { timeline: self.timeline, pixels: AtomicU64::new(0) };
+        let ended = catch_unwind(AssertUnwindSafe(|| self.compute(job, &watched)))
+            .unwrap_or_else(|_| Err(Error::bug("a scene ended in a panic")));
+        let (status, report, error) = match ended {
+            Ok(Some(report)) => (Status::Done, Some(report), None),
+            Ok(None) => (Status::Skipped, None, None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => (Status::Stopped, None, Some(error)),
+            Err(error) => (Status::Failed, None, Some(error)),
+        };
+        let outcome = SceneOutcome {
+            pictures: self.pictures(status, &input, &output),
+            input,
+            output,
+            status,
+            error_kind: error.as_ref().map(Error::kind),
+            error: error.map(|error| error.to_string()),
+            seconds: begun.elapsed().as_secs_f64(),
+            report,
+        };
+        if let Err(error) = self.log.say("scene", json!(outcome)) {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        self.observer.scene_ended(&outcome, ended, self.jobs.len());
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(outcome);
+    }
+
+    /// Computes a scene; none where it was done before.
+    fn compute(&self, job: &Job, observer: &dyn Observer) -> Result<Option<Report>> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(Error::interrupted("the batch was stopped before"));
+        }
+        if let Some(folder) = Path::new(&job.pipeline.write.path).parent().filter(|folder| !folder.exists()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Error::io(format_args!("cannot make the folder `{}`", folder.display()), error)
+            })?;
+        }
+        if recovery::is_complete(job)? {
+            return Ok(None);
+        }
+        let mut job = job.clone();
+        job.run.resume = recovery::can_resume(&job)?;
+        match crate::plan(&job).and_then(|plan| plan.run(observer, self.cancel)) {
+            Ok(report) => Ok(Some(report)),
+            // Another batch was faster.
+            Err(_) if recovery::is_complete(&job)? => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Small pictures for the page: input and output, or those of them that can be read.
+    fn pictures(&self, status: Status, input: &str, output: &str) -> Vec<Vec<u8>> {
+        if self.batch.page.is_none() || !matches!(status, Status::Done | Status::Skipped) {
+            return Vec::new();
+        }
+        let options = PreviewOptions { size: None, ..PreviewOptions::default() };
+        let picture = |path: &str| {
+            let size = crate::describe(path).ok()?.size;
+            let scale = (PICTURE as f64 / size.width.max(size.height) as f64).min(1.0);
+            let side = |length: usize| ((length as f64 * scale) as usize).max(1);
+            let size = Some(Size::new(side(size.width), side(size.height)));
+            let picture = crate::preview(path, &PreviewOptions { size, ..options.clone() }).ok()?;
+            swathe_io::png_bytes(&picture).ok()
+        };
+        [input, output].into_iter().filter_map(picture).collect()
+    }
+}
+
+/// Tells the timeline how many pixels a scene has gained.
+struct Watched<'a> {
+    timeline: &'a Timeline,
+    pixels: AtomicU64,
+}
+
+impl Observer for Watched<'_> {
+    fn tile_done(&self, progress: Progress) {
+        let before = self.pixels.fetch_max(progress.pixels_done, Ordering::Relaxed);
+        self.timeline.add(progress.pixels_done.saturating_sub(before));
+    }
+}
