@@ -155,7 +155,7 @@ impl Plan {
         }
         plan.summary.add_preparations(&summaries);
         if !summaries.is_empty() {
-            let (pipeline, options, limits) = (pipeline.clone(), options.clone(), limits.clone());
+            let (pipeline, options, limits) = (pipeline.clone(), options.clone(), *limits);
             plan.preparing = Some(Box::new(Preparing { pipeline, catalogue, options, limits, summaries }));
         }
         Ok(plan)
