@@ -11,6 +11,7 @@ pub mod focal;
 pub mod geometry;
 pub mod morphology;
 pub mod motion;
+mod npy;
 pub mod point;
 pub mod prepare;
 pub mod rank;
@@ -31,6 +32,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &morphology::residues::BLACKHAT,
     &point::cast::SPEC,
     &morphology::opening::CLOSE,
+    &point::cmyk::SPEC,
     &focal::convolve::SPEC,
     &point::copy::SPEC,
     &focal::variance::VARIATION,
@@ -46,6 +48,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &focal::gaussian::SPEC,
     &speckle::kuan::SPEC,
     &speckle::lee::SPEC,
+    &point::lut::SPEC,
     &rank::extremes::MAXIMUM,
     &focal::mean::SPEC,
     &rank::median::SPEC,

@@ -2,6 +2,9 @@
 
 pub mod calc;
 pub mod cast;
+pub mod cmyk;
 pub mod copy;
 pub mod equalize;
+pub mod lut;
 pub mod stretch;
+mod table;

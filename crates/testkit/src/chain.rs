@@ -11,6 +11,8 @@ pub struct Step {
     pub spec: &'static OperatorSpec,
     /// Its parameters: names and values as text.
     pub parameters: Vec<(String, String)>,
+    /// Files that a parameter names: names and contents. What is none of them is text.
+    pub files: Vec<(String, Vec<u8>)>,
     /// Rasters that it reads besides the result of the step before.
     pub with: Vec<Raster>,
 }
@@ -27,7 +29,7 @@ impl Step {
             };
             (name.to_owned(), value.to_owned())
         });
-        Step { spec, parameters: parameters.collect(), with: Vec::new() }
+        Step { spec, parameters: parameters.collect(), files: Vec::new(), with: Vec::new() }
     }
 
     /// The same with a parameter set, where the operator has one of that name and it was not given.
@@ -52,8 +54,15 @@ impl Step {
     pub fn bind(&self, input: &RasterInfo) -> Result<Box<dyn Operator>> {
         let mut inputs = vec![input.clone()];
         inputs.extend(self.with.iter().map(|raster| raster.info.clone()));
-        let given = self.parameters.iter().map(|(name, value)| (name.clone(), Value::Text(value.clone())));
+        let given = self.parameters.iter().map(|(name, value)| (name.clone(), self.value(value)));
         (self.spec.bind)(&Parameters::check(self.spec.parameters, given)?, &inputs)
+    }
+
+    fn value(&self, text: &str) -> Value {
+        match self.files.iter().find(|(name, _)| name == text) {
+            Some((name, content)) => Value::File { name: name.clone(), content: content.clone() },
+            None => Value::Text(text.to_owned()),
+        }
     }
 }
 

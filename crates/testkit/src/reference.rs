@@ -105,7 +105,7 @@ impl Array {
 }
 
 /// The folders of frozen values.
-const FOLDERS: &[&str] = &["reference", "rank", "resize", "motion", "morphology", "spread"];
+const FOLDERS: &[&str] = &["reference", "rank", "resize", "motion", "morphology", "spread", "table"];
 
 /// A folder of frozen values.
 fn folder(name: &str) -> PathBuf {
@@ -129,7 +129,7 @@ pub fn cases() -> (Vec<Case>, Vec<String>) {
         for text in file.cases {
             match swathe_operators::find(&text.operator) {
                 Some(spec) => {
-                    let case = case(spec, &text, &values);
+                    let case = case(spec, &text, &values, &folder(folder_name));
                     cases.push(case.unwrap_or_else(|error| panic!("case `{}`: {error}", text.name)));
                 }
                 None => without.push(text.operator),
@@ -141,7 +141,12 @@ pub fn cases() -> (Vec<Case>, Vec<String>) {
     (cases, without)
 }
 
-fn case(spec: &'static swathe_core::OperatorSpec, text: &CaseText, values: &[u8]) -> Result<Case> {
+fn case(
+    spec: &'static swathe_core::OperatorSpec,
+    text: &CaseText,
+    values: &[u8],
+    folder: &Path,
+) -> Result<Case> {
     let nodata = text.parameters.get("nodata-value").map(|text| Scalar::parse(text)).transpose()?;
     let raster = |array: &Array| -> Result<Raster> {
         let mut raster = array.raster(values)?;
@@ -152,6 +157,9 @@ fn case(spec: &'static swathe_core::OperatorSpec, text: &CaseText, values: &[u8]
     let mut step = Step::new(spec, "");
     step.parameters = parameters.map(|(name, value)| (name.clone(), value.clone())).collect();
     step.with = text.with.iter().map(raster).collect::<Result<_>>()?;
+    // A table's name stands for the file beside the cases.
+    let named = |value: &String| Some((value.clone(), std::fs::read(folder.join(value)).ok()?));
+    step.files = text.parameters.values().filter_map(named).collect();
     Ok(Case {
         name: text.name.clone(),
         step,

@@ -6,6 +6,8 @@
 
 use swathe_core::{Error, Result, Scalar, Size, Value};
 
+use crate::npy::Array;
+
 /// Most numbers that a matrix may hold.
 const MOST: usize = 1 << 22;
 
@@ -28,7 +30,7 @@ impl Matrix {
             Value::Text(text) => parse_text(text),
             Value::File { name, content } => {
                 let matrix = match content.strip_prefix(b"\x93NUMPY") {
-                    Some(rest) => parse_npy(rest),
+                    Some(rest) => of_array(rest),
                     None => match std::str::from_utf8(content) {
                         Ok(text) => parse_text(text),
                         Err(_) => Err(Error::damaged("is neither text nor a `.npy` array")),
@@ -86,86 +88,19 @@ fn parse_text(text: &str) -> Result<Matrix> {
 }
 
 /// The array after its magic bytes.
-fn parse_npy(rest: &[u8]) -> Result<Matrix> {
-    let short = || Error::damaged("the `.npy` array ends too early");
-    let (&[major, _minor], rest) = rest.split_first_chunk::<2>().ok_or_else(short)?;
-    let (length, rest) = if major == 1 {
-        let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(short)?;
-        (usize::from(u16::from_le_bytes(*length)), rest)
-    } else {
-        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
-        (u32::from_le_bytes(*length) as usize, rest)
-    };
-    let (header, data) = rest.split_at_checked(length).ok_or_else(short)?;
-    let header = std::str::from_utf8(header).map_err(|_| Error::damaged("the `.npy` header is no text"))?;
-    let columns_first = match field(header, "fortran_order") {
-        Some(word) => word.starts_with("True"),
-        None => return Err(Error::damaged("the `.npy` header names no order")),
-    };
-    let size = shape(header)?;
-    if size.pixels() > MOST {
-        return Err(Error::damaged(format!("a matrix of {size} numbers is larger than {MOST}")));
-    }
-    let descriptor = field(header, "descr").unwrap_or_default().trim_matches(['\'', '"']);
-    let stored = numbers(descriptor, data)?;
-    if stored.len() < size.pixels() {
-        return Err(short());
-    }
-    let place = |i: usize| {
-        if columns_first { i % size.width * size.height + i / size.width } else { i }
-    };
-    Matrix::checked(size, (0..size.pixels()).map(|i| stored[place(i)]).collect())
-}
-
-/// The value of a key in a header like `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 3), }`.
-fn field<'a>(header: &'a str, key: &str) -> Option<&'a str> {
-    let after = header.split_once(&format!("'{key}'"))?.1.trim_start().strip_prefix(':')?.trim_start();
-    let end = if after.starts_with('(') { after.find(')')? + 1 } else { after.find([',', '}'])? };
-    Some(after[..end].trim())
-}
-
-fn shape(header: &str) -> Result<Size> {
-    let text = field(header, "shape").unwrap_or_default();
-    let sides = text.trim_matches(['(', ')']).split(',').map(str::trim).filter(|side| !side.is_empty());
-    match sides.map(str::parse).collect::<Result<Vec<usize>, _>>().as_deref() {
-        Ok([width]) => Ok(Size::new(*width, 1)),
-        Ok([height, width]) => Ok(Size::new(*width, *height)),
-        _ => Err(Error::damaged(format!(
-            "the `.npy` array has the shape `{text}`; a matrix has two dimensions"
-        ))),
-    }
-}
-
-/// All numbers of `data` as the descriptor says they are stored.
-fn numbers(descriptor: &str, data: &[u8]) -> Result<Vec<f64>> {
-    fn each<const N: usize>(data: &[u8], big: bool, number: fn([u8; N]) -> f64) -> Vec<f64> {
-        let (chunks, _) = data.as_chunks::<N>();
-        let ordered = |mut bytes: [u8; N]| {
-            if big {
-                bytes.reverse();
-            }
-            number(bytes)
-        };
-        chunks.iter().copied().map(ordered).collect()
-    }
-    let big = descriptor.starts_with('>');
-    Ok(match descriptor.trim_start_matches(['<', '>', '|', '=']) {
-        "b1" | "u1" => each::<1>(data, big, |bytes| f64::from(bytes[0])),
-        "i1" => each::<1>(data, big, |bytes| f64::from(i8::from_le_bytes(bytes))),
-        "u2" => each::<2>(data, big, |bytes| f64::from(u16::from_le_bytes(bytes))),
-        "i2" => each::<2>(data, big, |bytes| f64::from(i16::from_le_bytes(bytes))),
-        "u4" => each::<4>(data, big, |bytes| f64::from(u32::from_le_bytes(bytes))),
-        "i4" => each::<4>(data, big, |bytes| f64::from(i32::from_le_bytes(bytes))),
-        "u8" => each::<8>(data, big, |bytes| u64::from_le_bytes(bytes) as f64),
-        "i8" => each::<8>(data, big, |bytes| i64::from_le_bytes(bytes) as f64),
-        "f4" => each::<4>(data, big, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        "f8" => each::<8>(data, big, f64::from_le_bytes),
+fn of_array(rest: &[u8]) -> Result<Matrix> {
+    let array = Array::parse(rest, MOST)?;
+    let size = match array.shape[..] {
+        [width] => Size::new(width, 1),
+        [height, width] => Size::new(width, height),
         _ => {
-            return Err(Error::unsupported(format!(
-                "the `.npy` array is stored as `{descriptor}`; real numbers of 1, 2, 4 or 8 bytes are read"
+            return Err(Error::damaged(format!(
+                "the `.npy` array has {} dimensions; a matrix has two",
+                array.shape.len()
             )));
         }
-    })
+    };
+    Matrix::checked(size, array.values)
 }
 
 #[cfg(test)]

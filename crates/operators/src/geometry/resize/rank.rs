@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use fearless_simd::{Simd, dispatch};
+use fearless_simd_macros::simd;
 use swathe_core::{
     Edge, Frame, Halo, NodataPolicy, Operator, RasterInfo, Result, Sample, ScratchSize, Size, TileMut,
     TileView, Validity, Window, fill_value, with_sample,
@@ -10,6 +12,7 @@ use swathe_core::{
 
 use super::axis::{Axis, Kernel};
 use crate::rows::{clear_mask, mark_valid};
+use crate::simd::level;
 
 /// Which of the values under an output pixel is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,8 +51,8 @@ struct Choose<T> {
 /// A value's bits, and where among the values it stands.
 type Place = [u64; 2];
 
-/// Up to so many values the frequencies are counted pair by pair.
-const FEW: usize = 24;
+/// Up to so many values the frequencies are counted pair by pair: each value against all at once.
+const FEW: usize = 32;
 
 impl<T: Sample> Choose<T> {
     /// Gathers the valid values of a band under an output pixel; returns how many there are, of all.
@@ -110,14 +113,41 @@ fn bits<T: Sample>(value: T) -> u64 {
 }
 
 fn most_frequent_of_few<T: Sample>(values: &[T]) -> T {
-    let (mut most, mut mode) = (0, values[0]);
-    for (at, &value) in values.iter().enumerate() {
-        let count = values[..=at].iter().filter(|&&earlier| bits(earlier) == bits(value)).count();
-        if count > most {
-            (most, mode) = (count, value);
+    let at = match size_of::<T>() {
+        1 | 2 => place_of_mode::<T, u16>(values, |bits| bits as u16),
+        4 => place_of_mode::<T, u32>(values, |bits| bits as u32),
+        _ => place_of_mode::<T, u64>(values, |bits| bits),
+    };
+    values[at]
+}
+
+/// A number that values are told apart by, and that counts them.
+trait Key: Copy + Default + PartialEq + PartialOrd + std::ops::Add<Output = Self> + From<bool> {}
+
+impl<K: Copy + Default + PartialEq + PartialOrd + std::ops::Add<Output = Self> + From<bool>> Key for K {}
+
+fn place_of_mode<T: Sample, K: Key>(values: &[T], key: fn(u64) -> K) -> usize {
+    let mut keys = [K::default(); FEW];
+    for (to, &value) in keys.iter_mut().zip(values) {
+        *to = key(bits(value));
+    }
+    dispatch!(level(), simd => count(simd, &keys, values.len()))
+}
+
+/// The place among the first `length` keys where the greatest count is reached first.
+#[simd]
+fn count<S: Simd, K: Key>(_: S, keys: &[K; FEW], length: usize) -> usize {
+    let (mut seen, mut most, mut place) = ([K::default(); FEW], K::default(), 0);
+    for i in 0..length.min(FEW) {
+        let key = keys[i];
+        for j in 0..FEW {
+            seen[j] = seen[j] + K::from(keys[j] == key);
+        }
+        if seen[i] > most {
+            (most, place) = (seen[i], i);
         }
     }
-    mode
+    place
 }
 
 /// As [`most_frequent_of_few`], by sorting: of two values that occur equally often, the one whose last occurrence comes

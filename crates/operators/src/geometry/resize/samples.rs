@@ -138,8 +138,8 @@ impl<T: Sample, A: Real, const SQUARED: bool> SumSamples<A> for Summer<T, A, SQU
 #[simd]
 fn add_one<S: Simd, T: Sample, A: Real, const SQUARED: bool>(_: S, weight: A, row: &[T], sums: &mut [A]) {
     assert_eq!(row.len(), sums.len());
-    for (sum, &sample) in sums.iter_mut().zip(row) {
-        *sum = *sum + weight * value::<T, A, SQUARED>(sample);
+    for x in 0..row.len() {
+        sums[x] = sums[x] + weight * value::<T, A, SQUARED>(row[x]);
     }
 }
 
@@ -152,13 +152,14 @@ fn add_four<S: Simd, T: Sample, A: Real, const SQUARED: bool>(
     sums: &mut [A],
 ) {
     let length = sums.len();
-    let rows = rows.map(|row| &row[..length]);
+    let (one, two, three, four) =
+        (&rows[0][..length], &rows[1][..length], &rows[2][..length], &rows[3][..length]);
+    let [first, second, third, fourth] = *weights;
     for x in 0..length {
-        let mut sum = sums[x];
-        for i in 0..4 {
-            sum = sum + weights[i] * value::<T, A, SQUARED>(rows[i][x]);
-        }
-        sums[x] = sum;
+        let sum = sums[x] + first * value::<T, A, SQUARED>(one[x]);
+        let sum = sum + second * value::<T, A, SQUARED>(two[x]);
+        let sum = sum + third * value::<T, A, SQUARED>(three[x]);
+        sums[x] = sum + fourth * value::<T, A, SQUARED>(four[x]);
     }
 }
 
@@ -203,23 +204,28 @@ fn sum_row<S: Simd, A: Real, const EXACT: bool>(
     columns: ColumnWeights<'_, A>,
     pixels: &mut [A],
 ) {
+    // Plain loops: what a closure or an adapter holds is not compiled for the vectors of this function.
     let stride = columns.stride;
-    for ((pixel, &[first, count]), weights) in
-        pixels.iter_mut().zip(columns.spans).zip(columns.weights.chunks_exact(stride))
-    {
+    assert_eq!(pixels.len(), columns.spans.len());
+    for (x, pixel) in pixels.iter_mut().enumerate() {
+        let [first, count] = columns.spans[x];
         let length = if EXACT { count as usize } else { stride };
-        let (weights, rest) = weights[..length].as_chunks::<LANES>();
+        let (weights, rest) = columns.weights[x * stride..][..length].as_chunks::<LANES>();
         let (values, others) = sums[first as usize..][..length].as_chunks::<LANES>();
         let mut lanes = [A::ZERO; LANES];
-        for (weight, value) in weights.iter().zip(values) {
+        for chunk in 0..weights.len().min(values.len()) {
+            let (weight, value) = (&weights[chunk], &values[chunk]);
             for i in 0..LANES {
                 lanes[i] = lanes[i] + weight[i] * value[i];
             }
         }
-        for (lane, (&weight, &value)) in lanes.iter_mut().zip(rest.iter().zip(others)) {
-            *lane = *lane + weight * value;
+        for i in 0..rest.len().min(others.len()) {
+            lanes[i] = lanes[i] + rest[i] * others[i];
         }
-        let four = [0, 1, 2, 3].map(|i| lanes[i] + lanes[i + 4]);
+        let mut four = [A::ZERO; 4];
+        for i in 0..4 {
+            four[i] = lanes[i] + lanes[i + 4];
+        }
         *pixel = (four[0] + four[2]) + (four[1] + four[3]);
     }
 }
