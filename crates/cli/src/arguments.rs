@@ -66,6 +66,7 @@ fn others() -> Vec<Command> {
             .arg(text("stretch", "LO,HI", "percentiles that become black and white").default_value("2,98"))
             .arg(text("window", "X,Y,W,H", "only this part").allow_hyphen_values(true))
             .arg(Arg::new("overwrite").long("overwrite").action(ArgAction::SetTrue).help("replace an existing picture")),
+        crate::commands::overviews::command(),
         Command::new("demo")
             .about("Make a scene larger than the budget, filter it, and show what happened")
             .arg(text("memory", "SIZE", "the budget").default_value("48MiB"))
@@ -216,16 +217,22 @@ pub(crate) fn given<'p>(
     given.collect()
 }
 
-const OUTPUT_OPTIONS: [(&str, &str, &str); 9] = [
-    ("format", "FORMAT", "tiff, npy, envi or raw (else by the name's ending)"),
+const OUTPUT_OPTIONS: [(&str, &str, &str); 11] = [
+    ("format", "FORMAT", "tiff, cog, npy, envi or raw (else by the name's ending)"),
     (
         "compress",
         "CODEC[:LEVEL]",
-        "none, deflate (1 to 12), zstd (1 to 22), lzw or packbits, for TIFF [default: none]",
+        "none, deflate (1 to 12), zstd (1 to 22), lzw or packbits, for TIFF [default: none; for cog deflate:6]",
     ),
     ("predictor", "P", "auto, none, horizontal or float, before deflate, zstd and lzw [default: auto]"),
     ("set", "KEY=VALUE", "SPARSE=yes leaves out blocks of nothing but nodata (TIFF)"),
-    ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256]"),
+    ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256; with overviews 512x512]"),
+    (
+        "overviews",
+        "auto|none|2,4,8",
+        "smaller copies in a TIFF, made on the way [default: none; for cog auto: halves down to one block]",
+    ),
+    ("overview-method", "average|nearest|mode", "how they are made [default: average; of a palette nearest]"),
     ("strips", "ROWS", "strips instead of tiles, of so many rows [default: as many as fill 256 KiB]"),
     (
         "interleave",

@@ -9,6 +9,7 @@ pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod operators;
+pub(crate) mod overviews;
 pub(crate) mod preview;
 pub(crate) mod questions;
 pub(crate) mod repair;

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         "operators" => commands::operators::run(arguments),
         "compare" => commands::compare::run(arguments),
         "generate" => commands::generate::run(arguments),
+        "overviews" => commands::overviews::run(arguments),
         "preview" => commands::preview::run(arguments),
         "demo" => commands::demo::run(arguments),
         "batch" => commands::batch::run(arguments),

@@ -1,7 +1,7 @@
 //! Where pixels go.
 
 use crate::error::{Error, Result};
-use crate::geometry::Size;
+use crate::geometry::{Halo, Size, Window};
 use crate::journal::{Footprint, Journal, Position};
 use crate::raster::RasterInfo;
 use crate::scratch::Frame;
@@ -27,6 +27,12 @@ pub trait Destination: Send {
     /// raster. Sinks that append ask for it, so that the order of blocks in the file does not follow from the tiles.
     fn rows_of_blocks(&self) -> bool {
         false
+    }
+
+    /// What a tile is to show around itself, as far as the raster goes, beside the pixels that are written; see
+    /// [`Sink::write_seeing`].
+    fn margin(&self) -> Halo {
+        Halo::NONE
     }
 
     /// What is written, where that is not what it is handed.
@@ -97,6 +103,21 @@ pub trait Sink: Send + Sync {
     /// As [`Sink::write`].
     fn flush(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Writes the pixels `own` of a tile that shows the destination's margin around them too, as [`Sink::write`] does.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn write_seeing(
+        &self,
+        sequence: u64,
+        own: Window,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
+        self.write(sequence, &tile.crop(own), scratch, footprint)
     }
 
     /// Wakes every worker that waits for its turn; later writes fail. Called when a run stops early.

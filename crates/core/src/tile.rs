@@ -77,25 +77,9 @@ impl TileBuffer {
         self.kind
     }
 
-    fn band_bytes(&self) -> usize {
-        self.window.size().pixels() * self.kind.sample_type.size()
-    }
-
     /// The pixels to read.
     pub fn view(&self) -> TileView<'_> {
-        let (row_stride, band_stride) = (self.window.width * self.kind.sample_type.size(), self.band_bytes());
-        let bytes: &[u8] = bytemuck::cast_slice(&self.storage);
-        let (data, rest) = bytes.split_at(band_stride * self.kind.bands);
-        let mask = self.kind.mask.then(|| &rest[..self.window.size().pixels()]);
-        TileView {
-            window: self.window,
-            kind: self.kind,
-            row_stride,
-            band_stride,
-            data,
-            mask,
-            mask_stride: self.window.width,
-        }
+        TileView::of(&self.storage, self.window, self.kind)
     }
 
     /// The pixels to write.
@@ -117,6 +101,20 @@ pub struct TileView<'a> {
 }
 
 impl<'a> TileView<'a> {
+    /// A view of the memory that [`TileMut::over`] filled for the same window and kind.
+    ///
+    /// # Panics
+    /// If the memory is too short.
+    pub fn of(memory: &'a [u64], window: Window, kind: TileKind) -> Self {
+        let pixels = window.size().pixels();
+        let row_stride = window.width * kind.sample_type.size();
+        let band_stride = pixels * kind.sample_type.size();
+        let bytes: &[u8] = bytemuck::cast_slice(memory);
+        let (data, rest) = bytes.split_at(band_stride * kind.bands);
+        let mask = kind.mask.then(|| &rest[..pixels]);
+        TileView { window, kind, row_stride, band_stride, data, mask, mask_stride: window.width }
+    }
+
     /// A view of one or more bands that lie in `data` with the given strides in bytes, no mask.
     ///
     /// Returns `None` where `data` is not aligned for the type or too short for the shape, so that a mapped

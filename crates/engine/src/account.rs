@@ -23,6 +23,8 @@ pub(crate) struct Largest {
     /// For each stage, the size of the largest window that is computed at once.
     outputs: Vec<Size>,
     tile: Size,
+    /// A tile with its margin.
+    shown: Size,
 }
 
 /// Pixels that one tile computes and reads.
@@ -78,22 +80,25 @@ impl Largest {
             reads: vec![nothing; chain.sources().count()],
             outputs: vec![nothing; chain.stages.len()],
             tile: nothing,
+            shown: nothing,
         };
         let middle = (grid.across() / 2, grid.down() / 2);
         for column in sample(grid.across()) {
-            largest.look(chain, grid.tile(column, middle.1));
-            largest.look(chain, grid.tile(column, 0));
+            largest.look(chain, grid, grid.tile(column, middle.1));
+            largest.look(chain, grid, grid.tile(column, 0));
         }
         for row in sample(grid.down()) {
-            largest.look(chain, grid.tile(middle.0, row));
-            largest.look(chain, grid.tile(0, row));
+            largest.look(chain, grid, grid.tile(middle.0, row));
+            largest.look(chain, grid, grid.tile(0, row));
         }
         largest
     }
 
-    fn look(&mut self, chain: &Chain, tile: Window) {
+    fn look(&mut self, chain: &Chain, grid: &TileGrid, tile: Window) {
+        let shown = grid.shown(tile);
         self.tile = larger(self.tile, tile);
-        walk(chain, chain.stages.len(), tile, &mut |visit| {
+        self.shown = larger(self.shown, shown);
+        walk(chain, chain.stages.len(), shown, &mut |visit| {
             let (slot, window) = match visit {
                 Visit::Output { stage, window } => (&mut self.outputs[stage], window),
                 Visit::Buffer { stage, index, window } => (&mut self.buffers[stage][index], window),
@@ -120,7 +125,7 @@ impl Largest {
         let held = crate::memory::resident_bytes().unwrap_or(8 << 20) as usize;
         line("program", held.saturating_add(PROGRAM_BYTES), 1);
         line("worker's stack", WORKER_BYTES, workers);
-        line("output tile", graph.output().kind().bytes(Window::whole(tile)), workers);
+        line("output tile", graph.output().kind().bytes(Window::whole(self.shown)), workers);
         for (number, (stage, sizes)) in chain.stages.iter().zip(&self.buffers).enumerate() {
             let bytes = |(index, size): (usize, &Size)| {
                 chain.input_info(number, index).kind().bytes(Window::whole(*size))
@@ -176,7 +181,7 @@ impl Work {
     pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
         let mut work = Work::default();
         let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
-        walk(chain, chain.stages.len(), grid.typical(), &mut |visit| match visit {
+        walk(chain, chain.stages.len(), grid.shown(grid.typical()), &mut |visit| match visit {
             Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
             Visit::Buffer { .. } => {}
             Visit::Read { source, window } => {
@@ -208,7 +213,7 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
 /// Pixels that each stage computes for a tile in the middle of the raster.
 pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
     let mut pixels = vec![0.0; chain.stages.len()];
-    walk(chain, chain.stages.len(), grid.typical(), &mut |visit| {
+    walk(chain, chain.stages.len(), grid.shown(grid.typical()), &mut |visit| {
         if let Visit::Output { stage, window } = visit {
             pixels[stage] += window.size().pixels() as f64;
         }

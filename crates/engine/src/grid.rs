@@ -1,19 +1,26 @@
 //! The tiles of an output, row after row from the north-west.
 
-use swathe_core::{Size, Window};
+use swathe_core::{Halo, Size, Window};
 
 /// A raster cut into tiles of one size; those at the east and south edge may be smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TileGrid {
     raster: Size,
     tile: Size,
+    /// What a tile shows around itself.
+    margin: Halo,
 }
 
 impl TileGrid {
     /// Cuts `raster` into tiles of `tile` pixels, at least 1 x 1.
-    pub(crate) fn new(raster: Size, tile: Size) -> Self {
+    pub(crate) fn new(raster: Size, tile: Size, margin: Halo) -> Self {
         let tile = Size::new(tile.width.clamp(1, raster.width), tile.height.clamp(1, raster.height));
-        TileGrid { raster, tile }
+        TileGrid { raster, tile, margin }
+    }
+
+    /// What is computed for a tile: the tile with its margin, as far as the raster goes.
+    pub(crate) fn shown(&self, tile: Window) -> Window {
+        tile.grow(self.margin).intersect(Window::whole(self.raster))
     }
 
     /// Size of a tile that is not at the edge.
@@ -62,11 +69,21 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_raster_once() {
-        let grid = TileGrid::new(Size::new(100, 50), Size::new(17, 31));
+        let grid = TileGrid::new(Size::new(100, 50), Size::new(17, 31), Halo::NONE);
         assert_eq!((grid.across(), grid.down(), grid.count()), (6, 2, 12));
         let pixels: usize = (0..grid.count()).map(|index| grid.nth(index).size().pixels()).sum();
         assert_eq!(pixels, 5000);
         assert_eq!(grid.nth(11), Window::new(85, 31, 15, 19));
-        assert_eq!(TileGrid::new(Size::new(3, 2), Size::new(256, 256)).nth(0), Window::new(0, 0, 3, 2));
+        let one = TileGrid::new(Size::new(3, 2), Size::new(256, 256), Halo::square(2));
+        assert_eq!(one.nth(0), Window::new(0, 0, 3, 2));
+        assert_eq!(one.shown(one.nth(0)), Window::new(0, 0, 3, 2));
+    }
+
+    #[test]
+    fn a_margin_ends_at_the_raster() {
+        let margin = Halo { left: 1, top: 1, right: 2, bottom: 2 };
+        let grid = TileGrid::new(Size::new(100, 50), Size::new(16, 16), margin);
+        assert_eq!(grid.shown(grid.tile(0, 1)), Window::new(0, 15, 18, 19));
+        assert_eq!(grid.shown(grid.tile(6, 3)), Window::new(95, 47, 5, 3));
     }
 }

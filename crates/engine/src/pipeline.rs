@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{Destination, Error, Operator, RasterInfo, Result, Scan, Source, Window};
+use swathe_core::{Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
 
 use crate::extend::InputNeed;
 use crate::prepare::Preparation;
@@ -217,6 +217,13 @@ impl Graph {
             .scan(last, chain.output())
             .map_err(|error| error.at(format_args!("`{}`", last.operator)))?;
         let destination = catalogue.destination(&pipeline.write, scan.output())?;
+        if destination.margin() != Halo::NONE {
+            return Err(Error::usage(format!(
+                "`{}` hands on one row after the other, and the overviews of {} need more: write a TIFF, and then its overviews",
+                last.operator,
+                scan.output().size
+            )));
+        }
         let graph = Graph { chain, destination: Box::new(Scanned { scan, destination }) };
         Ok((graph, stood_in, preparations))
     }

@@ -115,7 +115,8 @@ fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64
         Some(tile) => vec![whole_blocks(graph, tile)],
         None => candidates(graph),
     };
-    let mut grids = shapes.into_iter().map(|tile| TileGrid::new(raster, tile)).collect::<Vec<_>>();
+    let margin = graph.destination.margin();
+    let mut grids = shapes.into_iter().map(|tile| TileGrid::new(raster, tile, margin)).collect::<Vec<_>>();
     grids.dedup();
     let mut least: Option<u64> = None;
     let mut options_seen =

@@ -22,6 +22,15 @@ use crate::report::{Observer, Progress, Report, StageSeconds};
 struct Ticket {
     sequence: u64,
     window: Window,
+    /// The window with the margin that the sink is to see.
+    shown: Window,
+}
+
+impl Ticket {
+    fn of(grid: &TileGrid, sequence: u64) -> Self {
+        let window = grid.nth(sequence);
+        Ticket { sequence, window, shown: grid.shown(window) }
+    }
 }
 
 /// What the workers of a run share.
@@ -174,7 +183,7 @@ impl Shared<'_> {
                 .collect();
             drop(receiver);
             for sequence in tiles {
-                if self.stopped() || sender.send(Ticket { sequence, window: grid.nth(sequence) }).is_err() {
+                if self.stopped() || sender.send(Ticket::of(grid, sequence)).is_err() {
                     break;
                 }
             }
@@ -233,7 +242,7 @@ fn tile(
 ) -> Result<()> {
     let start = Instant::now();
     workspace.reading = Duration::ZERO;
-    workspace.compute(shared.chain, ticket.window)?;
+    workspace.compute(shared.chain, ticket.shown)?;
     for source in shared.chain.sources() {
         source.check_unchanged()?;
     }
@@ -241,7 +250,8 @@ fn tile(
     workspace.scratch.reserve(shared.sink_scratch_bytes);
     let mut footprint = Footprint::new(shared.journal.is_some());
     let output = workspace.output.view();
-    shared.sink.write(ticket.sequence, &output, &mut workspace.scratch.frame(), &mut footprint)?;
+    let (sequence, own) = (ticket.sequence, ticket.window);
+    shared.sink.write_seeing(sequence, own, &output, &mut workspace.scratch.frame(), &mut footprint)?;
     if let Some(journal) = shared.journal {
         journal.record(Part::Tile(ticket.sequence), &footprint)?;
         if journal.is_flush_due() {

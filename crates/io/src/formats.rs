@@ -11,10 +11,12 @@ use crate::output::{Existing, OutputPlace, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
 use crate::tiff::{
-    CompressedDestination, Compression, Grid, Scheme, Selected, TiffDestination, TiffLayout, TiffSource,
-    WritePredictor, is_tiff,
+    CompressedDestination, Compression, Grid, OverviewMethod, Overviews, Scheme, Selected, TiffDestination,
+    TiffLayout, TiffSource, WritePredictor, is_tiff,
 };
 use crate::{envi, npy, raw};
+
+mod pyramids;
 
 /// How to read a file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +32,8 @@ pub struct OpenOptions {
 pub enum Format {
     /// TIFF or BigTIFF.
     Tiff,
+    /// Cloud-Optimized GeoTIFF: a TIFF with overviews, laid out for reading parts of it from afar.
+    Cog,
     /// NumPy's NPY.
     Npy,
     /// ENVI: samples, and a header beside them.
@@ -40,8 +44,9 @@ pub enum Format {
 
 impl Format {
     /// Every format with its name and the endings that stand for it.
-    pub const ALL: [(Format, &'static str, &'static [&'static str]); 4] = [
+    pub const ALL: [(Format, &'static str, &'static [&'static str]); 5] = [
         (Format::Tiff, "tiff", &["tif", "tiff", "gtiff"]),
+        (Format::Cog, "cog", &[]),
         (Format::Npy, "npy", &["npy"]),
         (Format::Envi, "envi", &["img", "dat", "bsq", "bil", "bip"]),
         (Format::Raw, "raw", &["raw", "bin"]),
@@ -81,16 +86,20 @@ impl Strips {
 pub struct OutputOptions {
     /// The format; `None` takes it from the name's ending.
     pub format: Option<Format>,
-    /// Tile size; `None` takes 256 x 256.
+    /// Tile size; `None` takes 256 x 256, or with overviews 512 x 512.
     pub block: Option<Size>,
     /// The height of strips, where strips are wanted instead of tiles.
     pub strips: Option<Strips>,
     /// How bands and rows follow each other; `None` takes the format's own way.
     pub interleave: Option<Interleave>,
-    /// How blocks are compressed.
-    pub compression: Compression,
+    /// How blocks are compressed; `None` takes the format's own way.
+    pub compression: Option<Compression>,
     /// What is done with samples before.
     pub predictor: WritePredictor,
+    /// The overviews that are made while the raster is written; `None` makes them where the format has them.
+    pub overviews: Option<Overviews>,
+    /// How overviews are made; `None` takes averages, and of a palette the nearest pixel.
+    pub overview_method: Option<OverviewMethod>,
     /// Whether blocks of nothing but nodata are left out.
     pub sparse: bool,
     /// BigTIFF or classic; `None` decides from the size.
@@ -103,6 +112,23 @@ pub struct OutputOptions {
     pub dirty_limit_bytes: Option<u64>,
     /// Files that must not be the output.
     pub inputs: Vec<PathBuf>,
+}
+
+impl OutputOptions {
+    /// An option that was given and says something of TIFF files alone.
+    fn of_tiff_alone(&self) -> Option<&'static str> {
+        let given = [
+            (!matches!(self.compression, None | Some(Compression::None)), "--compress"),
+            (!matches!(self.predictor, WritePredictor::Auto | WritePredictor::None), "--predictor"),
+            (self.sparse, "--set SPARSE=yes"),
+            (self.block.is_some(), "--block"),
+            (self.strips.is_some(), "--strips"),
+            (self.big.is_some(), "--bigtiff"),
+            (!matches!(self.overviews, None | Some(Overviews::None)), "--overviews"),
+            (self.overview_method.is_some(), "--overview-method"),
+        ];
+        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, option)| option)
+    }
 }
 
 /// What follows a file's name after a colon.
@@ -224,18 +250,34 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
             endings.collect::<Vec<_>>().join(", ")
         ))
     })?;
-    let plain = options.compression == Compression::None && !options.sparse;
-    if format != Format::Tiff && !plain {
-        return Err(Error::usage(format!("`{path}`: only TIFF files are compressed or sparse")));
+    let is_tiff = matches!(format, Format::Tiff | Format::Cog);
+    if let Some(option) = options.of_tiff_alone().filter(|_| !is_tiff) {
+        return Err(Error::usage(format!("`{path}`: `{option}` is for TIFF files")));
     }
     let options = &OutputOptions { inputs: with_partners(&options.inputs), ..options.clone() };
     let place = OutputPlace::new(path, options.existing, &options.inputs)?;
     match format {
-        Format::Tiff => plan_tiff(place, info, options),
+        Format::Tiff | Format::Cog if options.has_overviews(format) => {
+            pyramids::plan(place, info, options, true)
+        }
+        Format::Tiff | Format::Cog => plan_tiff(place, info, options),
         Format::Npy => Ok(Box::new(npy::plan(place, info, options)?)),
         Format::Envi => Ok(Box::new(envi::plan(place, info, options)?)),
         Format::Raw => Ok(Box::new(raw::plan(place, info, options)?)),
     }
+}
+
+/// Thinks out a file of overviews alone of a raster of which `info` tells, for the file `path`.
+///
+/// # Errors
+/// As [`plan_output`].
+pub fn plan_overviews(
+    path: &str,
+    info: &RasterInfo,
+    options: &OutputOptions,
+) -> Result<Box<dyn Destination>> {
+    let place = OutputPlace::new(path, options.existing, &with_partners(&options.inputs))?;
+    pyramids::plan(place, info, options, false)
 }
 
 /// The inputs, and of each ENVI pair the file that was not named: neither may be replaced by an output.
@@ -265,7 +307,8 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
         method: options.method,
         dirty_limit_bytes: options.dirty_limit_bytes,
     };
-    if options.compression == Compression::None && !options.sparse {
+    let compression = options.compression.unwrap_or_default();
+    if compression == Compression::None && !options.sparse {
         if !matches!(options.predictor, WritePredictor::Auto | WritePredictor::None) {
             return Err(Error::usage("`--predictor` needs `--compress`"));
         }
@@ -273,7 +316,7 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
     }
     layout.check(info)?;
     let grid = Grid::new(info, layout);
-    let scheme = Scheme::new(options.compression, options.predictor, info.sample_type, grid.samples())?;
+    let scheme = Scheme::new(compression, options.predictor, info.sample_type, grid.samples())?;
     Ok(Box::new(CompressedDestination::new(place, info, grid, scheme, options.sparse)?))
 }
 

@@ -24,11 +24,13 @@ mod tiff;
 
 pub use access::AccessMethod;
 pub use fingerprint::fingerprint;
-pub use formats::{Format, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output};
+pub use formats::{
+    Format, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output, plan_overviews,
+};
 pub use journal::{Damage, Keeping, Mending, Receipt, Settled, settle, verify};
 pub use output::{Existing, WriteMethod};
 pub use png::{png_bytes, write_png};
 pub use preview::{Channels, Picture, PreviewOptions, preview, preview_of, side_by_side};
 pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};
-pub use tiff::{Compression, WritePredictor};
+pub use tiff::{Compression, OverviewMethod, Overviews, WritePredictor};

@@ -20,6 +20,8 @@ use crate::checksum::checksum;
 use crate::journal::KeptNames;
 use crate::mapping;
 
+mod rearranging;
+
 /// How pixels get into an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WriteMethod {

@@ -1,6 +1,7 @@
 //! TIFF, BigTIFF and GeoTIFF.
 
 mod codec;
+mod cog;
 mod compress;
 mod compressed;
 mod describe;
@@ -18,6 +19,8 @@ mod tag;
 mod unpack;
 mod write;
 
+pub(crate) use cog::{CogDestination, CogOptions};
+pub use cog::{OverviewMethod, Overviews};
 pub(crate) use compress::Scheme;
 pub use compress::{Compression, WritePredictor};
 pub(crate) use compressed::CompressedDestination;

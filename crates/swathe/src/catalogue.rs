@@ -9,8 +9,8 @@ use swathe_core::{
 };
 use swathe_engine::{Catalogue, Input, Limits, Output, Preparation, Step};
 use swathe_io::{
-    AccessMethod, Compression, Existing, Format, Interleave, OpenOptions, OutputOptions, Strips, WriteMethod,
-    WritePredictor,
+    AccessMethod, Compression, Existing, Format, Interleave, OpenOptions, OutputOptions, OverviewMethod,
+    Overviews, Strips, WriteMethod, WritePredictor,
 };
 
 use crate::job::{Job, RunSettings};
@@ -40,6 +40,11 @@ impl Formats {
     /// For reading only.
     pub(crate) fn reading(run: &RunSettings) -> Self {
         Formats { access: access_of(run), ..Formats::default() }
+    }
+
+    /// The same, reaching inputs as `run` says.
+    pub(crate) fn accessing(self, run: &RunSettings) -> Self {
+        Formats { access: access_of(run), ..self }
     }
 
     /// For writing an output that must be none of `inputs`.
@@ -155,7 +160,17 @@ impl Catalogue for Formats {
     }
 
     fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>> {
-        let mut options = Options::new(&output.options);
+        swathe_io::plan_output(&output.path, info, &self.output_options(&output.options)?)
+    }
+}
+
+impl Formats {
+    /// Output options from their words.
+    ///
+    /// # Errors
+    /// Usage, for options that there are not and words that make no sense.
+    pub(crate) fn output_options(&self, words: &BTreeMap<String, String>) -> Result<OutputOptions> {
+        let mut options = Options::new(words);
         let yes_no = [("yes", true), ("no", false)];
         let ways = [("band", Interleave::Band), ("line", Interleave::Line), ("pixel", Interleave::Pixel)];
         let set = OutputOptions {
@@ -170,7 +185,7 @@ impl Catalogue for Formats {
                 ))),
             })?,
             interleave: options.take("interleave", |text| one_of(text, &ways))?,
-            compression: options.take("compress", Compression::parse)?.unwrap_or_default(),
+            compression: options.take("compress", Compression::parse)?,
             predictor: options
                 .take("predictor", |text| {
                     one_of(
@@ -184,6 +199,8 @@ impl Catalogue for Formats {
                     )
                 })?
                 .unwrap_or_default(),
+            overviews: options.take("overviews", Overviews::parse)?,
+            overview_method: options.take("overview-method", |text| one_of(text, &OverviewMethod::ALL))?,
             sparse: options
                 .take("set", |text| one_of(text, &[("SPARSE=yes", true), ("SPARSE=no", false)]))?
                 .unwrap_or(false),
@@ -203,7 +220,7 @@ impl Catalogue for Formats {
             inputs: self.inputs.clone(),
         };
         options.finish()?;
-        swathe_io::plan_output(&output.path, info, &set)
+        Ok(set)
     }
 }
 

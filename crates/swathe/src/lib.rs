@@ -26,6 +26,7 @@ mod compare;
 mod info;
 mod inquiry;
 mod job;
+mod overviews;
 mod preparation;
 mod quantity;
 mod recovery;
@@ -39,6 +40,7 @@ pub use compare::{Comparison, Difference, compare};
 pub use info::{BandStatistics, Info, info};
 pub use inquiry::{Findings, Inquiry};
 pub use job::{Job, RunSettings};
+pub use overviews::overviews;
 pub use quantity::parse_bytes;
 pub use recovery::{Repair, is_complete, repair};
 pub use swathe_core::{

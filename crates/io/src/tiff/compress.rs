@@ -64,6 +64,11 @@ impl Compression {
         }
     }
 
+    /// What it is called.
+    pub(crate) fn name(self) -> String {
+        tag::compression_name(self.number()).into()
+    }
+
     /// The number that stands for it in a file.
     fn number(self) -> u16 {
         match self {
@@ -147,6 +152,11 @@ impl Scheme {
     /// The codec's number in a file.
     pub(crate) fn number(&self) -> u16 {
         self.compression.number()
+    }
+
+    /// The most bytes that `bytes` bytes become.
+    pub(crate) fn most_bytes(&self, bytes: usize) -> usize {
+        self.compression.most_bytes(bytes)
     }
 
     /// The tags that say so.

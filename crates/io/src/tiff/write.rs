@@ -207,11 +207,11 @@ impl Grid {
         }
     }
 
-    fn across(&self) -> usize {
+    pub(crate) fn across(&self) -> usize {
         self.size.width.div_ceil(self.layout.block.width)
     }
 
-    fn down(&self) -> usize {
+    pub(crate) fn down(&self) -> usize {
         self.size.height.div_ceil(self.layout.block.height)
     }
 
@@ -275,7 +275,7 @@ impl Grid {
     }
 
     /// Adds the tags that tell how blocks cover the raster; returns those of the tables.
-    fn table_tags(&self, tags: &mut Vec<TagValue>, big: bool) -> [TagValue; 2] {
+    pub(crate) fn table_tags(&self, tags: &mut Vec<TagValue>, big: bool) -> [TagValue; 2] {
         let (offsets, counts) = if self.layout.tiled {
             tags.push(TagValue::longs(tag::TILE_WIDTH, &[self.layout.block.width as u32]));
             tags.push(TagValue::longs(tag::TILE_LENGTH, &[self.layout.block.height as u32]));

@@ -1,0 +1,101 @@
+//! What is done to an output file beside writing it from one end to the other.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::FallocateFlags;
+use swathe_core::{Error, Footprint, Result};
+
+use super::{OutputFile, OutputPlace};
+
+/// Bytes that are moved at once.
+const PIECE: usize = 1 << 20;
+
+impl OutputPlace {
+    /// A file without a name on the output's disk.
+    ///
+    /// # Errors
+    /// Io, where the folder cannot be written.
+    pub(crate) fn nameless(&self) -> Result<File> {
+        tempfile::tempfile_in(&self.folder).map_err(|error| {
+            Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
+        })
+    }
+}
+
+impl OutputFile {
+    /// Writes `bytes` at `offset` of a file of which no journal is kept.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn write_plain(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.write_at(offset, bytes, &mut Footprint::default())
+    }
+
+    /// Reads what was written.
+    ///
+    /// # Errors
+    /// Io, where it cannot be read.
+    pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        let read = self.file.as_file().read_exact_at(bytes, offset);
+        read.map_err(|error| Error::io(format_args!("cannot read back `{}`", self.place.name), error))
+    }
+
+    /// Takes bytes out of the file, whose contents end at `end`. Where the file system can do that by itself nothing is moved.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn remove(&self, range: Range<u64>, end: u64) -> Result<()> {
+        let length = range.end - range.start;
+        let collapse = FallocateFlags::COLLAPSE_RANGE;
+        if end > range.end
+            && rustix::fs::fallocate(self.file.as_file(), collapse, range.start, length).is_ok()
+        {
+            return Ok(());
+        }
+        self.move_down(range, end)
+    }
+
+    /// Copies what follows `range` over it, from the front.
+    fn move_down(&self, range: Range<u64>, end: u64) -> Result<()> {
+        let mut piece = vec![0; PIECE];
+        let (mut from, mut to) = (range.end, range.start);
+        while from < end {
+            let length = PIECE.min(usize::try_from(end - from).unwrap_or(PIECE));
+            self.read_at(from, &mut piece[..length])?;
+            self.write_plain(to, &piece[..length])?;
+            from += length as u64;
+            to += length as u64;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Existing, WriteMethod};
+
+    /// Both ways leave the same bytes.
+    #[test]
+    fn bytes_are_taken_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..3 << 20).map(|index: u32| (index / 4096) as u8).collect();
+        let expected = [&bytes[..8192], &bytes[1 << 20..]].concat();
+        for by_itself in [false, true] {
+            let path = folder.path().join(format!("{by_itself}"));
+            let place = OutputPlace::new(path.to_str().unwrap(), Existing::Refused, &[]).unwrap();
+            let file = place.create(bytes.len() as u64, WriteMethod::Pwrite, None).unwrap();
+            file.write_plain(0, &bytes).unwrap();
+            let (range, end) = (8192..1 << 20, bytes.len() as u64);
+            if by_itself {
+                file.remove(range, end).unwrap()
+            } else {
+                file.move_down(range, end).unwrap()
+            }
+            file.publish(expected.len() as u64, false, None).unwrap();
+            assert!(std::fs::read(path).unwrap() == expected, "{by_itself}");
+        }
+    }
+}

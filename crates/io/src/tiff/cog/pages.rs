@@ -1,0 +1,366 @@
+//! The directories of a file that stand before all of its blocks, and the blocks of each: the raster, its smaller copies, and
+//! their masks.
+
+use swathe_core::{Error, Metadata, RasterInfo, Result, SampleType, Size, TileView, Window};
+
+use crate::output::OutputFile;
+use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
+use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_opacity};
+use crate::tiff::tag;
+use crate::tiff::write::{Grid, TiffLayout};
+
+/// NewSubfileType of a smaller copy, and of a mask; PhotometricInterpretation of a mask.
+const COPY: u32 = 1;
+const MASK: u16 = 4;
+/// Bytes before and behind a block that repeat its length and its end.
+const FRAME: usize = 4;
+
+/// How blocks become bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coding {
+    pub(crate) compression: Compression,
+    pub(crate) predictor: WritePredictor,
+    pub(crate) big: bool,
+    /// Whether blocks have their length before them and their last bytes behind them.
+    pub(crate) framed: bool,
+}
+
+/// The directories of a file, the largest image first.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    pub(crate) pages: Vec<Page>,
+    /// Where the directories and their tables end.
+    pub(crate) end: u64,
+}
+
+/// An image with its mask.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) size: Size,
+    pub(crate) image: Part,
+    pub(crate) mask: Option<Part>,
+    framed: bool,
+}
+
+/// A directory and the blocks that it tells of.
+#[derive(Debug)]
+pub(crate) struct Part {
+    at: u64,
+    head: Head,
+    pub(crate) grid: Grid,
+    scheme: Scheme,
+    big: bool,
+}
+
+/// Memory to encode a block in.
+pub(crate) struct Room<'a> {
+    /// As long as the longest block.
+    pub(crate) block: &'a mut [u8],
+    /// A byte for each pixel of a block.
+    pub(crate) flags: &'a mut [u8],
+}
+
+impl Pages {
+    /// Lays out a directory for each of `sizes`, the first of which is the raster itself where `whole` says so.
+    ///
+    /// # Errors
+    /// Usage, where codec and type do not go together.
+    pub(crate) fn new(
+        info: &RasterInfo,
+        sizes: &[Size],
+        whole: bool,
+        layout: TiffLayout,
+        coding: Coding,
+    ) -> Result<Self> {
+        let masked = info.mask && !has_opacity(info);
+        let mut header = header(coding, masked && !(layout.planar && info.bands > 1));
+        let mut parts: Vec<Part> = Vec::new();
+        for (number, &size) in sizes.iter().enumerate() {
+            let copy = number > 0 || !whole;
+            let image = if copy { reduced(info, size) } else { info.clone() };
+            for mask in [false, true].into_iter().take(1 + usize::from(masked)) {
+                let at = parts.last().map_or(0, |part| part.head.end.next_multiple_of(8));
+                let part =
+                    Part::new((at, std::mem::take(&mut header)), &image, (copy, mask), layout, coding)?;
+                if let Some(before) = parts.last_mut() {
+                    before.head.link(at);
+                }
+                parts.push(part);
+            }
+        }
+        let end = parts.last().map_or(0, |part| part.head.end);
+        let mut parts = parts.into_iter();
+        let pages = sizes.iter().filter_map(|&size| {
+            let image = parts.next()?;
+            let mask = if masked { parts.next() } else { None };
+            Some(Page { size, image, mask, framed: coding.framed })
+        });
+        Ok(Pages { pages: pages.collect(), end })
+    }
+
+    /// Writes the directories; their tables follow with the blocks.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn write(&self, file: &OutputFile) -> Result<()> {
+        let parts = self.pages.iter().flat_map(Page::parts);
+        parts.into_iter().try_for_each(|part| file.write_plain(part.at, &part.head.bytes))
+    }
+
+    /// Bytes that the directories hold.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        self.pages.iter().flat_map(Page::parts).map(|part| part.head.bytes.capacity()).sum()
+    }
+}
+
+/// A smaller copy as a raster: where it lies and what it is called is said of the whole.
+fn reduced(info: &RasterInfo, size: Size) -> RasterInfo {
+    let metadata = Metadata {
+        colours: info.metadata.colours.clone(),
+        palette: info.metadata.palette.clone(),
+        ..Metadata::default()
+    };
+    RasterInfo {
+        nodata: info.nodata,
+        mask: info.mask,
+        metadata,
+        ..RasterInfo::new(size, info.bands, info.sample_type)
+    }
+}
+
+/// The file's first bytes, and what tells GDAL and others that the blocks are where they expect them.
+fn header(coding: Coding, mask_beside: bool) -> Vec<u8> {
+    let mut text = String::new();
+    if coding.framed {
+        let mut said = String::from(
+            "LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n\
+             BLOCK_TRAILER=LAST_4_BYTES_REPEATED\nKNOWN_INCOMPATIBLE_EDITION=NO\n ",
+        );
+        if mask_beside {
+            said.push_str("MASK_INTERLEAVED_WITH_IMAGERY=YES\n");
+        }
+        text = format!("GDAL_STRUCTURAL_METADATA_SIZE={:06} bytes\n{said}", said.len());
+        // Directories begin at even places.
+        text.extend((text.len() % 2 == 1).then_some('\0'));
+    }
+    let mut header = if coding.big {
+        [b"II\x2b\0\x08\0\0\0".as_slice(), &(16 + text.len() as u64).to_le_bytes()].concat()
+    } else {
+        [b"II\x2a\0".as_slice(), &(8 + text.len() as u32).to_le_bytes()].concat()
+    };
+    header.extend(text.as_bytes());
+    header
+}
+
+impl Page {
+    /// The image and its mask.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.image).chain(&self.mask)
+    }
+
+    /// Blocks that stand beside each other at one place of the grid: a band's or all bands', and the mask's.
+    pub(crate) fn blocks_each(&self) -> usize {
+        self.image.grid.planes() + usize::from(self.mask.is_some())
+    }
+
+    /// The most bytes that the blocks of one place become.
+    pub(crate) fn most_each(&self) -> usize {
+        let frame = if self.framed { 2 * FRAME } else { 0 };
+        self.parts().fold(0_usize, |sum, part| {
+            let block = part.scheme.most_bytes(part.grid.block_bytes()).saturating_add(frame);
+            sum.saturating_add(block.saturating_mul(part.grid.planes()))
+        })
+    }
+
+    /// The most bytes that all blocks become.
+    pub(crate) fn most_bytes(&self) -> Option<u64> {
+        let grid = &self.image.grid;
+        let places = (grid.across() as u64).checked_mul(grid.down() as u64)?;
+        places.checked_mul(self.most_each() as u64).filter(|&bytes| bytes < 1 << 61)
+    }
+
+    /// The longest block.
+    pub(crate) fn block_bytes(&self) -> usize {
+        self.parts().map(|part| part.grid.block_bytes()).max().unwrap_or(0)
+    }
+
+    /// The pixels of the blocks of one place.
+    pub(crate) fn window(&self, column: usize, row: usize) -> Window {
+        let block = self.image.grid.layout.block;
+        Window::new((column * block.width) as i64, (row * block.height) as i64, block.width, block.height)
+            .intersect(Window::whole(self.size))
+    }
+
+    /// Encodes the blocks of one place, each with what frames it, one behind the other; returns how many bytes they are and
+    /// notes the length of each, 0 where it is left out because it holds nothing but `fill`.
+    ///
+    /// # Errors
+    /// Bug, where an encoder fails, which none does with enough room.
+    pub(crate) fn encode(
+        &self,
+        (column, row): (usize, usize),
+        tile: &TileView<'_>,
+        fill: Option<&[u8]>,
+        (encoders, room): (&mut Encoders, &mut Room<'_>),
+        out: &mut [u8],
+        lengths: &mut [u64],
+    ) -> Result<usize> {
+        let mut used = 0;
+        let planes = self.image.grid.planes();
+        for (plane, length) in lengths.iter_mut().enumerate() {
+            let part = if plane < planes { Some(&self.image) } else { self.mask.as_ref() };
+            let Some(part) = part else { break };
+            let block = &mut room.block[..part.grid.block_bytes()];
+            if plane < planes {
+                part.grid.fill_block(plane, column, row, tile, block);
+                if fill.is_some_and(|fill| block.chunks_exact(fill.len()).all(|sample| sample == fill)) {
+                    *length = 0;
+                    continue;
+                }
+            } else {
+                let window = self.window(column, row);
+                fill_flags(&tile.crop(window), room.flags);
+                let flags = &room.flags[..window.size().pixels()];
+                let mask = TileView::from_bytes(window, 1, SampleType::U8, flags, window.width, flags.len())
+                    .ok_or_else(|| Error::bug("a block's mask has another size than the block"))?;
+                part.grid.fill_block(0, column, row, &mask, block);
+            }
+            let frame = if self.framed { FRAME } else { 0 };
+            let start = used + frame;
+            let bytes = part.scheme.encode(encoders, block, part.grid.row_bytes(), &mut out[start..])?;
+            if self.framed {
+                out[used..start].copy_from_slice(&(bytes as u32).to_le_bytes());
+                let end = start + bytes;
+                if bytes >= FRAME {
+                    out.copy_within(end - FRAME..end, end);
+                } else {
+                    out[end..end + FRAME].fill(0);
+                }
+            }
+            *length = bytes as u64;
+            used += bytes + 2 * frame;
+        }
+        Ok(used)
+    }
+
+    /// Writes where the blocks of some places beside each other are, the first of which begins at `start` with its frame.
+    /// `lengths` holds those of all blocks of a place together.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn write_entries(
+        &self,
+        file: &OutputFile,
+        (column, row): (usize, usize),
+        mut start: u64,
+        lengths: &[u64],
+        buffer: &mut [u8],
+    ) -> Result<u64> {
+        let each = self.blocks_each();
+        let frame = if self.framed { FRAME as u64 } else { 0 };
+        let framed = |length: u64| if length > 0 { length + 2 * frame } else { 0 };
+        for (number, (part, plane)) in self.blocks().enumerate() {
+            let first = part.grid.number(plane, column, row);
+            for &(id, table) in &part.head.tables {
+                let offsets = id == tag::TILE_OFFSETS;
+                let size = if part.grid.wide_value(offsets, part.big) { 8 } else { 4 };
+                let bytes = &mut buffer[..lengths.len() / each * size];
+                let mut place = start;
+                for (entry, lengths) in bytes.chunks_exact_mut(size).zip(lengths.chunks_exact(each)) {
+                    let before: u64 = lengths[..number].iter().map(|&length| framed(length)).sum();
+                    let value = match (offsets, lengths[number]) {
+                        (true, 0) => 0,
+                        (true, _) => place + before + frame,
+                        (false, length) => length,
+                    };
+                    entry.copy_from_slice(&value.to_le_bytes()[..size]);
+                    place += lengths.iter().map(|&length| framed(length)).sum::<u64>();
+                }
+                file.write_plain(table + first * size as u64, bytes)?;
+            }
+        }
+        start += lengths.iter().map(|&length| framed(length)).sum::<u64>();
+        Ok(start)
+    }
+
+    /// The bytes that the blocks of some places become with what frames them.
+    pub(crate) fn framed_bytes(&self, lengths: &[u64]) -> u64 {
+        let frame = if self.framed { 2 * FRAME as u64 } else { 0 };
+        lengths.iter().map(|&length| if length > 0 { length + frame } else { 0 }).sum()
+    }
+
+    /// Every block of a place: its part and its plane.
+    fn blocks(&self) -> impl Iterator<Item = (&Part, usize)> {
+        self.parts().flat_map(|part| (0..part.grid.planes()).map(move |plane| (part, plane)))
+    }
+}
+
+/// 255 where there is data.
+fn fill_flags(tile: &TileView<'_>, flags: &mut [u8]) {
+    for (y, to) in flags.chunks_exact_mut(tile.window().width).take(tile.window().height).enumerate() {
+        match tile.mask_row(y) {
+            Some(row) => {
+                to.iter_mut().zip(row).for_each(|(to, &from)| *to = if from == 0 { 0 } else { u8::MAX })
+            }
+            None => to.fill(u8::MAX),
+        }
+    }
+}
+
+impl Part {
+    fn new(
+        (at, header): (u64, Vec<u8>),
+        image: &RasterInfo,
+        (copy, mask): (bool, bool),
+        layout: TiffLayout,
+        coding: Coding,
+    ) -> Result<Self> {
+        let of_mask = RasterInfo::new(image.size, 1, SampleType::U8);
+        let info = if mask { &of_mask } else { image };
+        let grid = Grid::new(info, layout);
+        let predictor = if mask { WritePredictor::None } else { coding.predictor };
+        let scheme = Scheme::new(coding.compression, predictor, info.sample_type, grid.samples())?;
+        let mut tags = describing_tags(info, layout.planar && info.bands > 1);
+        let kind = if copy { COPY } else { 0 } | if mask { u32::from(MASK) } else { 0 };
+        if kind != 0 {
+            tags.push(TagValue::longs(tag::NEW_SUBFILE_TYPE, &[kind]));
+        }
+        if mask {
+            tags.retain(|tag| tag.id != tag::PHOTOMETRIC);
+            tags.push(TagValue::shorts(tag::PHOTOMETRIC, &[MASK]));
+        }
+        tags.extend(scheme.tags());
+        let tables = grid.table_tags(&mut tags, coding.big);
+        let head = directory(at, header, tags, &tables, coding.big);
+        Ok(Part { at, head, grid, scheme, big: coding.big })
+    }
+
+    /// Tells every block of this part that it lies `less` bytes nearer to the beginning.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn move_blocks(&self, file: &OutputFile, less: u64) -> Result<()> {
+        const VALUES: u64 = 8192;
+        let size = if self.big { 8 } else { 4 };
+        let Some(&(_, table)) = self.head.tables.iter().find(|(id, _)| *id == tag::TILE_OFFSETS) else {
+            return Ok(());
+        };
+        let mut bytes = vec![0; VALUES as usize * size];
+        for first in (0..self.grid.blocks()).step_by(VALUES as usize) {
+            let count = VALUES.min(self.grid.blocks() - first) as usize;
+            let bytes = &mut bytes[..count * size];
+            file.read_at(table + first * size as u64, bytes)?;
+            for entry in bytes.chunks_exact_mut(size) {
+                let mut wide = [0; 8];
+                wide[..size].copy_from_slice(entry);
+                let moved = match u64::from_le_bytes(wide) {
+                    0 => 0,
+                    place => place - less,
+                };
+                entry.copy_from_slice(&moved.to_le_bytes()[..size]);
+            }
+            file.write_plain(table + first * size as u64, bytes)?;
+        }
+        Ok(())
+    }
+}
