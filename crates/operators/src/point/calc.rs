@@ -35,8 +35,10 @@
 
 mod complaint;
 mod constant;
+mod elementary;
 mod evaluate;
 mod floating;
+mod function;
 mod graph;
 mod integer;
 mod kernel;

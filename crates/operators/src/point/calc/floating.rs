@@ -1,13 +1,19 @@
 //! What one real number goes through.
 //!
 //! Functions that no CPU has an instruction for come from `libm` in plain Rust, never from the system, whose last bit
-//! depends on its version and on the CPU.
+//! depends on its version and on the CPU; `elementary` has faster forms of the most used.
 
 use bytemuck::Pod;
 
 /// `f32` or `f64`.
 pub(super) trait Floating: Pod + PartialOrd + Send + Sync {
     const NAN: Self;
+    /// `f32`, of which an `f64` has more than enough bits.
+    const SINGLE: bool;
+
+    fn widen(self) -> f64;
+    /// The nearest.
+    fn narrow(wide: f64) -> Self;
 
     fn add(self, other: Self) -> Self;
     fn subtract(self, other: Self) -> Self;
@@ -69,6 +75,17 @@ pub(super) trait Floating: Pod + PartialOrd + Send + Sync {
 
 impl Floating for f32 {
     const NAN: Self = f32::NAN;
+    const SINGLE: bool = true;
+
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        f64::from(self)
+    }
+
+    #[inline(always)]
+    fn narrow(wide: f64) -> Self {
+        wide as f32
+    }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -253,6 +270,17 @@ impl Floating for f32 {
 
 impl Floating for f64 {
     const NAN: Self = f64::NAN;
+    const SINGLE: bool = false;
+
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(wide: f64) -> Self {
+        wide
+    }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {

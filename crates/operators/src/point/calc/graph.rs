@@ -45,8 +45,8 @@ pub(super) struct Graph {
     known: HashMap<Node, Id>,
     /// The pixels that the operations name.
     pub(super) pixels: Vec<Pixel>,
-    /// What the absolute value of each of them does not exceed, where it is an `int32`.
-    pixel_magnitudes: Vec<u64>,
+    /// The type of each of them in its raster.
+    pixel_types: Vec<SampleType>,
     /// The same of each node.
     magnitudes: Vec<u64>,
 }
@@ -91,8 +91,7 @@ impl Graph {
 
     /// A graph without nodes that names the same pixels.
     pub(super) fn emptied(&self) -> Self {
-        let (pixels, pixel_magnitudes) = (self.pixels.clone(), self.pixel_magnitudes.clone());
-        Graph { pixels, pixel_magnitudes, ..Graph::default() }
+        Graph { pixels: self.pixels.clone(), pixel_types: self.pixel_types.clone(), ..Graph::default() }
     }
 
     /// The place of a pixel in the list of those that are named.
@@ -100,8 +99,7 @@ impl Graph {
         let known = self.pixels.iter().position(|known| *known == pixel);
         known.unwrap_or_else(|| {
             self.pixels.push(pixel);
-            let narrow = sample_type.size() < size_of::<i32>();
-            self.pixel_magnitudes.push(if narrow { 1 << (8 * sample_type.size()) } else { ANY });
+            self.pixel_types.push(sample_type);
             self.pixels.len() - 1
         })
     }
@@ -188,7 +186,10 @@ impl Graph {
             Operation::Constant(bits) if node.kind == Kind::Int => {
                 u64::from((bits as u32).cast_signed().unsigned_abs())
             }
-            Operation::Pixel(place) if node.kind == Kind::Int => self.pixel_magnitudes[place],
+            Operation::Pixel(place) => match self.pixel_types[place].size() {
+                bytes @ 1..4 => 1 << (8 * bytes),
+                _ => ANY,
+            },
             Operation::Cast if node.kind == Kind::Int => 1,
             Operation::Add | Operation::Subtract => of(0).saturating_add(of(1)),
             Operation::Multiply => of(0).saturating_mul(of(1)),
@@ -206,6 +207,14 @@ impl Graph {
         let node = self.node(id);
         match node.operation {
             Operation::Cast => node.operands().first().copied().filter(|&from| self.kind(from) == Kind::Int),
+            Operation::Pixel(place) if Kind::of(self.pixel_types[place]) == Kind::Int => {
+                Some(self.intern(Node { kind: Kind::Int, ..node }))
+            }
+            Operation::Constant(bits) => {
+                let whole = f64::from_bits(bits) as i32;
+                let same = f64::from(whole).to_bits() == bits;
+                same.then(|| self.constant(Kind::Int, u64::from(whole.cast_unsigned())))
+            }
             _ => None,
         }
     }

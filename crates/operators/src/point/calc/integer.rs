@@ -2,6 +2,8 @@
 
 use bytemuck::Pod;
 
+use super::elementary::LATCH;
+
 /// `i32` or `i64`; everything wraps, nothing traps.
 pub(super) trait Integer: Pod + PartialOrd + Send + Sync {
     fn add(self, other: Self) -> Self;
@@ -77,23 +79,20 @@ impl Integer for i32 {
         self >> count.cast_unsigned().min(Self::BITS - 1)
     }
 
+    /// In `f64`, which becomes vectors: a quotient that is no integer is at least 2^-31 of itself away from the next one.
     #[inline(always)]
     fn floor_divide(self, other: Self) -> Self {
-        if other == 0 {
-            return 0;
-        }
-        let quotient = self.wrapping_div(other);
-        let down = self.wrapping_rem(other) != 0 && (self < 0) != (other < 0);
-        quotient.wrapping_sub(Self::from(down))
+        let quotient = f64::from(self) / f64::from(other);
+        let quotient = if other == 0 { 0.0 } else { quotient };
+        let nearest = (quotient + LATCH) - LATCH;
+        let floor = if nearest > quotient { nearest - 1.0 } else { nearest };
+        (floor + LATCH).to_bits() as Self
     }
 
     #[inline(always)]
     fn modulo(self, other: Self) -> Self {
-        if other == 0 {
-            return 0;
-        }
-        let rest = self.wrapping_rem(other);
-        if rest != 0 && (rest < 0) != (other < 0) { rest + other } else { rest }
+        let rest = self.wrapping_sub(self.floor_divide(other).wrapping_mul(other));
+        if other == 0 { 0 } else { rest }
     }
 
     fn power(self, exponent: Self) -> Self {
@@ -189,5 +188,37 @@ impl Integer for i64 {
     #[inline(always)]
     fn sign(self) -> Self {
         self.signum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn division_rounds_down() {
+        let numbers = [
+            0,
+            1,
+            -1,
+            2,
+            -2,
+            3,
+            7,
+            -7,
+            65_537,
+            1 << 30,
+            i32::MAX,
+            i32::MAX - 1,
+            i32::MIN,
+            i32::MIN + 1,
+            -46_341,
+        ];
+        for a in numbers {
+            for b in numbers {
+                let wide = (i64::from(a).floor_divide(i64::from(b)), i64::from(a).modulo(i64::from(b)));
+                assert_eq!((a.floor_divide(b), a.modulo(b)), (wide.0 as i32, wide.1 as i32), "{a} by {b}");
+            }
+        }
     }
 }

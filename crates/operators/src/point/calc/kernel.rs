@@ -6,6 +6,7 @@ use fearless_simd_macros::simd;
 use swathe_core::{Sample, SampleType, with_sample};
 
 use super::floating::Floating;
+use super::function::of_function;
 use super::integer::Integer;
 use super::kind::Kind;
 use super::operation::Operation;
@@ -23,6 +24,8 @@ pub(super) fn kernel(operation: Operation, operand: Kind, result: Kind) -> Optio
         (Operation::DivideNarrow, Kind::Int) => Some(binary(|a: i32, b: i32| a as f32 / b as f32)),
         (Operation::Narrow, Kind::Double) => Some(unary(|value: f64| value as f32)),
         (_, Kind::Bool) => of_bool(operation),
+        (Operation::FloorDivide, Kind::Int) => Some(binary(i32::floor_divide)),
+        (Operation::Modulo, Kind::Int) => Some(binary(i32::modulo)),
         (_, Kind::Int) => of_integer::<i32>(operation),
         (_, Kind::Long) => of_integer::<i64>(operation),
         (_, Kind::Float) => of_floating::<f32>(operation),
@@ -110,7 +113,7 @@ fn compare<T: Pod>(f: impl Fn(&T, &T) -> bool + Copy + Send + Sync + 'static) ->
 }
 
 /// A function that is called for each value, of which vectors make nothing.
-fn called<T: Pod>(f: fn(T) -> T) -> Kernel {
+pub(super) fn called<T: Pod>(f: fn(T) -> T) -> Kernel {
     Box::new(move |to, [a, ..]| {
         for (to, &a) in cast_slice_mut(to).iter_mut().zip(cast_slice(a)) {
             *to = f(a);
@@ -119,7 +122,7 @@ fn called<T: Pod>(f: fn(T) -> T) -> Kernel {
 }
 
 /// As [`called`], with two operands.
-fn called_with<T: Pod>(f: fn(T, T) -> T) -> Kernel {
+pub(super) fn called_with<T: Pod>(f: fn(T, T) -> T) -> Kernel {
     Box::new(move |to, [a, b, _]| {
         let operands = cast_slice(a).iter().zip(cast_slice(b));
         for (to, (&a, &b)) in cast_slice_mut(to).iter_mut().zip(operands) {
@@ -256,33 +259,4 @@ fn greater<T: Floating>(a: T, b: T) -> T {
 fn lesser<T: Floating>(a: T, b: T) -> T {
     let lesser = if a < b { a } else { b };
     if a.is_nan() || b.is_nan() { T::NAN } else { lesser }
-}
-
-fn of_function<T: Floating>(operation: Operation) -> Option<Kernel> {
-    Some(match operation {
-        Operation::Arccos => called(T::arccos),
-        Operation::Arccosh => called(T::arccosh),
-        Operation::Arcsin => called(T::arcsin),
-        Operation::Arcsinh => called(T::arcsinh),
-        Operation::Arctan => called(T::arctan),
-        Operation::Arctanh => called(T::arctanh),
-        Operation::Cos => called(T::cos),
-        Operation::Cosh => called(T::cosh),
-        Operation::Exp => called(T::exp),
-        Operation::Expm1 => called(T::expm1),
-        Operation::Log => called(T::log),
-        Operation::Log10 => called(T::log10),
-        Operation::Log1p => called(T::log1p),
-        Operation::Log2 => called(T::log2),
-        Operation::Sin => called(T::sin),
-        Operation::Sinh => called(T::sinh),
-        Operation::Tan => called(T::tan),
-        Operation::Tanh => called(T::tanh),
-        Operation::Arctan2 => called_with(T::arctan2),
-        Operation::FloatModulo => called_with(T::float_modulo),
-        Operation::Hypot => called_with(T::hypot),
-        Operation::NextAfter => called_with(T::next_after),
-        Operation::Power => called_with(T::power),
-        _ => return None,
-    })
 }
