@@ -35,10 +35,8 @@ pub(super) fn of_function<T: Floating>(operation: Operation) -> Option<Kernel> {
         Operation::FloatModulo => called_with(T::float_modulo),
         Operation::Hypot => called_with(T::hypot),
         Operation::NextAfter => called_with(T::next_after),
-        Operation::Power if T::SINGLE => {
-            guarded_with(fast::power_single, fast::beyond_power_single, T::power)
-        }
-        Operation::Power => guarded_with(fast::power, fast::beyond_power, T::power),
+        Operation::Power if T::SINGLE => guarded_with(fast::power_single, T::power),
+        Operation::Power => guarded_with(fast::power, T::power),
         _ => return None,
     })
 }
@@ -59,17 +57,16 @@ fn guarded<T: Floating>(
     })
 }
 
-/// As [`guarded`], with two operands.
+/// As [`guarded`], with two operands; the function says itself what is beyond it.
 fn guarded_with<T: Floating>(
-    function: impl Fn(f64, f64) -> f64 + Copy + Send + Sync + 'static,
-    beyond: impl Fn(f64, f64) -> bool + Copy + Send + Sync + 'static,
+    function: impl Fn(f64, f64) -> (f64, bool) + Copy + Send + Sync + 'static,
     exact: fn(T, T) -> T,
 ) -> Kernel {
     Box::new(move |to, [a, b, _]| {
         let (to, a, b) = (cast_slice_mut(to), cast_slice::<u8, T>(a), cast_slice::<u8, T>(b));
-        if dispatch!(level(), simd => guarded_pairs(simd, to, a, b, function, beyond)) {
+        if dispatch!(level(), simd => guarded_pairs(simd, to, a, b, function)) {
             for (to, (&a, &b)) in to.iter_mut().zip(a.iter().zip(b)) {
-                if beyond(a.widen(), b.widen()) {
+                if function(a.widen(), b.widen()).1 {
                     *to = exact(a, b);
                 }
             }
@@ -102,15 +99,14 @@ fn guarded_pairs<S: Simd, T: Floating>(
     to: &mut [T],
     a: &[T],
     b: &[T],
-    function: impl Fn(f64, f64) -> f64,
-    beyond: impl Fn(f64, f64) -> bool,
+    function: impl Fn(f64, f64) -> (f64, bool),
 ) -> bool {
     assert!(to.len() == a.len() && to.len() == b.len());
     let mut any = false;
     for (to, (&a, &b)) in to.iter_mut().zip(a.iter().zip(b)) {
-        let (a, b) = (a.widen(), b.widen());
-        *to = T::narrow(function(a, b));
-        any |= beyond(a, b);
+        let (value, beyond) = function(a.widen(), b.widen());
+        *to = T::narrow(value);
+        any |= beyond;
     }
     any
 }

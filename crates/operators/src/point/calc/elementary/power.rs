@@ -18,11 +18,16 @@ const ODD: [f64; 10] = {
     table
 };
 
+/// The upper 26 bits.
+#[inline(always)]
+fn upper_half(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & 0xffff_ffff_f800_0000)
+}
+
 /// The product and its rounding error (Dekker 1971): halves of 26 bits have exact products.
 #[inline(always)]
 fn product(a: f64, b: f64) -> (f64, f64) {
-    let half = |x: f64| f64::from_bits(x.to_bits() & 0xffff_ffff_f800_0000);
-    let (a_high, b_high) = (half(a), half(b));
+    let (a_high, b_high) = (upper_half(a), upper_half(b));
     let (a_low, b_low) = (a - a_high, b - b_high);
     let product = a * b;
     (product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low)
@@ -68,27 +73,16 @@ fn exponent(x: f64, y: f64) -> (f64, f64) {
     (value, error + y * low)
 }
 
-/// True where [`power`] does not hold: for `x` without a logarithm, and results that are no normal numbers.
+/// `x^y`, and true where that does not hold: for `x` without a logarithm, and results that are no normal numbers.
 #[inline(always)]
-pub(crate) fn beyond_power(x: f64, y: f64) -> bool {
-    beyond_logarithm(x) | beyond_exponential(exponent(x, y).0)
-}
-
-/// `x^y`.
-#[inline(always)]
-pub(crate) fn power(x: f64, y: f64) -> f64 {
+pub(crate) fn power(x: f64, y: f64) -> (f64, bool) {
     let (high, low) = exponent(x, y);
-    exponential_of_sum(high, low)
+    (exponential_of_sum(high, low), beyond_logarithm(x) | beyond_exponential(high))
 }
 
-/// As [`beyond_power`], for [`power_single`].
+/// As [`power`], to the last bit of an `f32`.
 #[inline(always)]
-pub(crate) fn beyond_power_single(x: f64, y: f64) -> bool {
-    beyond_logarithm(x) | beyond_exponential(y * logarithm(x))
-}
-
-/// `x^y` to the last bit of an `f32`.
-#[inline(always)]
-pub(crate) fn power_single(x: f64, y: f64) -> f64 {
-    exponential_of_sum(y * logarithm(x), 0.0)
+pub(crate) fn power_single(x: f64, y: f64) -> (f64, bool) {
+    let exponent = y * logarithm(x);
+    (exponential_of_sum(exponent, 0.0), beyond_logarithm(x) | beyond_exponential(exponent))
 }
