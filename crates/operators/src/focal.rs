@@ -2,12 +2,13 @@
 
 mod chained_spread;
 pub mod convolve;
-mod correlation;
+pub(crate) mod correlation;
 mod exact_spread;
 pub mod gaussian;
 mod integer_sums;
 pub(crate) mod matrix;
 pub mod mean;
+pub(crate) mod neighbours;
 mod real_spread;
 pub(crate) mod real_sums;
 pub(crate) mod surroundings;

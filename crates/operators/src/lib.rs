@@ -7,6 +7,7 @@
 
 use swathe_core::OperatorSpec;
 
+pub mod edges;
 pub mod focal;
 pub mod geometry;
 pub mod morphology;
@@ -20,6 +21,7 @@ mod rows;
 pub mod scan;
 mod simd;
 pub mod speckle;
+pub mod terrain;
 #[cfg(test)]
 mod trial;
 
@@ -28,8 +30,9 @@ pub use simd::{CpuLevel, ForcedLevel, cpu_level, force_level};
 /// Every operator, sorted by name.
 #[rustfmt::skip] // one line an operator
 pub static OPERATORS: &[&OperatorSpec] = &[
-    &point::calc::SPEC,
+    &terrain::aspect::SPEC,
     &morphology::residues::BLACKHAT,
+    &point::calc::SPEC,
     &point::cast::SPEC,
     &morphology::opening::CLOSE,
     &point::cmyk::SPEC,
@@ -46,7 +49,9 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &speckle::frost::SPEC,
     &speckle::gamma_map::SPEC,
     &focal::gaussian::SPEC,
+    &terrain::hillshade::SPEC,
     &speckle::kuan::SPEC,
+    &edges::laplacian::SPEC,
     &speckle::lee::SPEC,
     &point::lut::SPEC,
     &rank::extremes::MAXIMUM,
@@ -57,14 +62,21 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &morphology::residues::GRADIENT,
     &morphology::opening::OPEN,
     &rank::percentile::SPEC,
+    &edges::gradient::PREWITT,
     &rank::place::SPEC,
     &reduce::lanes::SPEC,
     &geometry::resize::SPEC,
     &geometry::reorient::ROTATE90,
+    &terrain::relief::ROUGHNESS,
+    &edges::gradient::SCHARR,
+    &terrain::slope::SPEC,
+    &edges::gradient::SOBEL,
     &focal::variance::DEVIATION,
     &point::stretch::SPEC,
     &morphology::residues::TOPHAT,
+    &terrain::relief::TPI,
     &geometry::reorient::TRANSPOSE,
+    &terrain::relief::TRI,
     &focal::variance::VARIANCE,
 ];
 

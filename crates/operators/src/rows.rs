@@ -3,6 +3,7 @@
 //! Arithmetic runs in rows of [`Real`]: `f32` where the samples have 8 or 16 bits, `f64` for all others, `f32` samples
 //! included. Which one is settled when an operator is bound; the loops know one type each.
 
+mod arctangent;
 mod decibels;
 mod exponential;
 mod load;
@@ -13,6 +14,7 @@ mod sine;
 mod store;
 mod weigh;
 
+pub(crate) use arctangent::{angle_of, arctangent};
 pub(crate) use decibels::{FromDecibels, into_decibels, number_of_decibels};
 pub(crate) use exponential::exponential;
 pub(crate) use load::{LoadRows, loader};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use swathe_core::{RasterInfo, Result, Sample, SampleType, Scalar, Size, TileBuffer, with_sample};
+use swathe_core::{
+    GeoTransform, RasterInfo, Result, Sample, SampleType, Scalar, Size, TileBuffer, with_sample,
+};
 
 use crate::chain::Step;
 use crate::raster::Raster;
@@ -57,6 +59,9 @@ struct CaseText {
     with: Vec<Array>,
     expected: Array,
     tolerance: Tolerance,
+    /// Width and height of a pixel on the map.
+    #[serde(default)]
+    pixel_size: Option<[f64; 2]>,
     #[serde(default)]
     note: String,
 }
@@ -105,7 +110,18 @@ impl Array {
 }
 
 /// The folders of frozen values.
-const FOLDERS: &[&str] = &["reference", "rank", "resize", "motion", "morphology", "spread", "table"];
+#[rustfmt::skip] // one folder a line
+const FOLDERS: &[&str] = &[
+    "edges",
+    "morphology",
+    "motion",
+    "rank",
+    "reference",
+    "resize",
+    "spread",
+    "table",
+    "terrain",
+];
 
 /// A folder of frozen values.
 fn folder(name: &str) -> PathBuf {
@@ -151,6 +167,8 @@ fn case(
     let raster = |array: &Array| -> Result<Raster> {
         let mut raster = array.raster(values)?;
         raster.info.nodata = nodata.or(raster.info.nodata);
+        raster.info.georeferencing.transform =
+            text.pixel_size.map(|[width, height]| GeoTransform([0.0, width, 0.0, 0.0, 0.0, height]));
         Ok(raster)
     };
     let parameters = text.parameters.iter().filter(|(name, _)| *name != "nodata-value");

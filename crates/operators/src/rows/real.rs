@@ -19,6 +19,12 @@ pub(crate) trait Real:
     /// The sample: rounded half away from zero and saturated for integers, the nearest for floats.
     fn to<T: Sample>(self) -> T;
 
+    /// The square root, correctly rounded.
+    fn square_root(self) -> Self;
+
+    /// The magnitude.
+    fn magnitude(self) -> Self;
+
     /// Between two limits, rounded half away from zero; `NaN` becomes the lower limit.
     ///
     /// Unlike `as`, which no vector instruction does, this becomes vectors. The limits are integers within 2^21 in
@@ -38,6 +44,16 @@ impl Real for f32 {
     #[inline(always)]
     fn to<T: Sample>(self) -> T {
         T::from_f32(self)
+    }
+
+    #[inline(always)]
+    fn square_root(self) -> Self {
+        self.sqrt()
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        self.abs()
     }
 
     #[inline(always)]
@@ -65,6 +81,16 @@ impl Real for f64 {
     #[inline(always)]
     fn to<T: Sample>(self) -> T {
         T::from_f64(self)
+    }
+
+    #[inline(always)]
+    fn square_root(self) -> Self {
+        self.sqrt()
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        self.abs()
     }
 
     #[inline(always)]
