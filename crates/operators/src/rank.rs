@@ -3,6 +3,7 @@
 pub mod extremes;
 mod filter;
 pub(crate) mod footprint;
+mod histogram;
 mod key;
 pub mod median;
 pub mod mode;
@@ -17,4 +18,5 @@ const HALO: &str =
     "w / 2 to the left, w - 1 - w / 2 to the right; likewise above and below; of a footprint what it covers";
 const TYPES: &str = "any; the output has the input's type and only values of the input; -0 comes before 0, NaN (--nodata value) last";
 const NODATA: &str = "left out, the same taken from the rest; a pixel without data stays without";
-const COST: &str = "a selection among the pixels of the window";
+const COST: &str =
+    "up to some 11 x 11 pixels a network of comparisons; beyond, histograms: it grows with the width alone";

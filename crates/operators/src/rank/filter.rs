@@ -8,6 +8,7 @@ use swathe_core::{
 };
 
 use super::footprint::Footprint;
+use super::histogram::Counted;
 use super::key::Keyed;
 use super::network::Program;
 use super::selection::Selection;
@@ -41,14 +42,14 @@ pub(crate) fn bind(
     }))
 }
 
-fn choose<T: Keyed>(footprint: &Footprint, statistic: Statistic) -> Box<dyn Method<T>> {
+fn choose<T: Counted>(footprint: &Footprint, statistic: Statistic) -> Box<dyn Method<T>> {
     let Statistic::Place(place) = statistic else { return Box::new(Selection) };
-    let program = Small::suits(footprint)
+    let program = Small::suits::<T>(footprint)
         .then(|| Program::for_place(footprint, place.among(footprint.count, footprint.count)))
         .flatten();
     match program {
         Some(program) => Box::new(Small { program }),
-        None => Box::new(Selection),
+        None => T::counted(footprint, place),
     }
 }
 
@@ -72,16 +73,41 @@ pub(crate) trait Method<T>: Send + Sync {
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>);
 }
 
+/// Where the windows of a tile lie, and which pixels hold data.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) policy: NodataPolicy,
+    /// 1 for each pixel of the input that is data; `None` where all are.
+    pub(crate) flags: Option<&'a [u8]>,
+    /// The pixels of the input.
+    pub(crate) seen: Window,
+    /// The pixels that are put out.
+    pub(crate) made: Window,
+    /// Where the hull of the first pixel's window begins: column and row of the input.
+    pub(crate) corner: (usize, usize),
+}
+
+impl<'a> Ground<'a> {
+    /// Row `y` of the flags, counted as those of the input, where some pixels are no data.
+    #[inline(always)]
+    pub(crate) fn flags_row(&self, y: usize) -> Option<&'a [u8]> {
+        self.flags.map(|flags| &flags[y * self.seen.width..][..self.seen.width])
+    }
+
+    /// Whether the pixels of output row `y` are data themselves; `None` where all are.
+    pub(crate) fn centre_flags(&self, y: usize) -> Option<&'a [u8]> {
+        let (left, top) = ((self.made.x - self.seen.x) as usize, (self.made.y - self.seen.y) as usize);
+        self.flags_row(y + top).map(|row| &row[left..][..self.made.width])
+    }
+}
+
 /// One band of a tile to compute.
 #[derive(Clone, Copy)]
 pub(crate) struct Band<'a, T> {
     pub(crate) settings: &'a Settings<T>,
     pub(crate) input: TileView<'a>,
     pub(crate) index: usize,
-    /// 1 for each pixel of the input that is data; `None` where all are.
-    pub(crate) flags: Option<&'a [u8]>,
-    /// The pixels that are put out.
-    pub(crate) made: Window,
+    pub(crate) ground: Ground<'a>,
 }
 
 impl<'a, T: Keyed> Band<'a, T> {
@@ -90,35 +116,20 @@ impl<'a, T: Keyed> Band<'a, T> {
         self.input.row(self.index, y)
     }
 
-    /// Row `y` of the flags, counted as those of the input, where some pixels are no data.
-    pub(crate) fn flags_row(&self, y: usize) -> Option<&'a [u8]> {
-        let width = self.input.window().width;
-        self.flags.map(|flags| &flags[y * width..][..width])
-    }
-
-    /// Where the hull of the first pixel's window begins: column and row of the input.
-    pub(crate) fn corner(&self) -> (usize, usize) {
-        let (need, input) = (self.settings.footprint.need(self.made), self.input.window());
-        ((need.x - input.x) as usize, (need.y - input.y) as usize)
-    }
-
-    /// Whether the pixels of output row `y` are data themselves; `None` where all are.
-    pub(crate) fn centre_flags(&self, y: usize) -> Option<&'a [u8]> {
-        let input = self.input.window();
-        let (left, top) = ((self.made.x - input.x) as usize, (self.made.y - input.y) as usize);
-        self.flags_row(y + top).map(|row| &row[left..][..self.made.width])
-    }
-
     /// Ends output row `y`: what `valid` has 0 for is filled, and the rest marked as data; without it, all is.
     pub(crate) fn finish_row(&self, output: &mut TileMut<'_>, y: usize, valid: Option<&[u8]>) {
-        let Some(valid) = valid else {
-            mark_all_valid(output, y, 0, self.made.width);
-            return;
-        };
-        for (sample, &valid) in output.row_mut::<T>(self.index, y).iter_mut().zip(valid) {
+        match valid {
+            None => mark_all_valid(output, y, 0, self.ground.made.width),
+            Some(valid) => self.finish_part(output, y, 0, valid),
+        }
+    }
+
+    /// The same for the pixels of `valid`, from column `x` on.
+    pub(crate) fn finish_part(&self, output: &mut TileMut<'_>, y: usize, x: usize, valid: &[u8]) {
+        for (sample, &valid) in output.row_mut::<T>(self.index, y)[x..].iter_mut().zip(valid) {
             *sample = if valid == 0 { self.settings.fill } else { *sample };
         }
-        mark_valid(output, y, 0, valid);
+        mark_valid(output, y, x, valid);
     }
 }
 
@@ -163,10 +174,115 @@ impl<T: Keyed> Operator for RankFilter<T> {
                     all &= settings.validity.fill_row(&input, index, y, row);
                 }
             }
-            let band = Band { settings, input, index, flags: (!all).then_some(&*flags), made };
+            let (seen, need) = (input.window(), settings.footprint.need(made));
+            let corner = ((need.x - seen.x) as usize, (need.y - seen.y) as usize);
+            let flags = (!all).then_some(&*flags);
+            let ground = Ground { policy: settings.policy, flags, seen, made, corner };
+            let band = Band { settings, input, index, ground };
             self.method.run(&band, output, &mut scratch.inner());
         }
         hand_on_mask(settings.policy, &input, output);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swathe_core::{Sample, SampleType, Scalar};
+
+    use super::super::statistic::Place;
+    use super::*;
+    use crate::trial::{self, TrialRaster, assert_same_bits, in_tiles};
+
+    /// A raster whose rows rise, so that windows see few of its values, with random ones strewn in.
+    fn rising(info: &RasterInfo, seed: u8) -> TrialRaster {
+        let mut raster = trial::random(info.clone(), seed);
+        for y in 0..info.size.height {
+            with_sample!(info.sample_type, T => {
+                for (x, sample) in raster.pixels.view_mut().row_mut::<T>(0, y).iter_mut().enumerate() {
+                    let noise = (sample.to_f64().abs() % 7.0).floor();
+                    if (x + 3 * y) % 11 != 0 {
+                        *sample = T::from_f64((x + 2 * y) as f64 * if T::TYPE.size() == 1 { 0.7 } else { 30.0 } + noise);
+                    }
+                }
+            });
+        }
+        raster
+    }
+
+    /// The output of one method.
+    fn output<T: Keyed>(
+        input: &TrialRaster,
+        footprint: &Footprint,
+        place: Place,
+        policy: NodataPolicy,
+        method: Box<dyn Method<T>>,
+    ) -> TrialRaster {
+        let settings = Settings::<T> {
+            validity: Validity::new(&input.info, policy),
+            fill: fill_value(&input.info),
+            output: input.info.clone(),
+            footprint: footprint.clone(),
+            boundary: Boundary::Reflect,
+            policy,
+            statistic: Statistic::Place(place),
+        };
+        let size = input.info.size;
+        in_tiles(&RankFilter { settings, method }, &[input], Size::new(size.width - 5, size.height)).unwrap()
+    }
+
+    fn methods_agree(footprint: &Footprint, small: bool) {
+        for sample_type in SampleType::ALL {
+            for (seed, nodata) in [None, Some(Scalar::Integer(40))].into_iter().enumerate() {
+                let mut info = RasterInfo::new(Size::new(79, 37), 1, sample_type);
+                info.nodata = nodata;
+                let places = [Place::Middle, Place::Percent(3.0), Place::Rank(footprint.count - 1)];
+                let policies = [NodataPolicy::Ignore, NodataPolicy::Propagate];
+                for (place, policy) in
+                    places.into_iter().flat_map(|place| policies.map(|policy| (place, policy)))
+                {
+                    let what =
+                        format!("{sample_type}, nodata {nodata:?}, {place:?}, {policy:?}, {footprint:?}");
+                    for input in [trial::random(info.clone(), seed as u8), rising(&info, seed as u8)] {
+                        with_sample!(sample_type, T => {
+                            let of = |method| output::<T>(&input, footprint, place, policy, method);
+                            let expected = of(Box::new(Selection));
+                            let counted = of(T::counted(footprint, place));
+                            assert_same_bits(&expected, &counted, &format!("histogram, {what}"));
+                            if small {
+                                let place = place.among(footprint.count, footprint.count);
+                                let program = Program::for_place(footprint, place).unwrap();
+                                let sorted = of(Box::new(Small { program }));
+                                assert_same_bits(&expected, &sorted, &format!("network, {what}"));
+                            }
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn methods_agree_on_rectangles() {
+        methods_agree(&Footprint::rectangle(Size::new(5, 4)), true);
+        methods_agree(&Footprint::rectangle(Size::new(13, 11)), false);
+    }
+
+    #[test]
+    fn methods_agree_on_any_footprint() {
+        let odd = Footprint::of_text("1 1 0 0 1; 1 0 1 1 1; 0 0 0 0 0; 0 1 0 1 0").unwrap();
+        methods_agree(&odd, true);
+        let beside = Footprint::of_text("0 0 0 0 0 1 1").unwrap();
+        methods_agree(&beside, true);
+    }
+
+    #[test]
+    fn windows_of_more_than_65535_pixels_are_counted() {
+        let footprint = Footprint::rectangle(Size::new(261, 255));
+        let info = RasterInfo::new(Size::new(40, 9), 1, SampleType::U16);
+        let input = rising(&info, 1);
+        let of = |method| output::<u16>(&input, &footprint, Place::Middle, NodataPolicy::Ignore, method);
+        let counted = of(u16::counted(&footprint, Place::Middle));
+        assert_same_bits(&of(Box::new(Selection)), &counted, "u32 counters");
     }
 }

@@ -69,6 +69,12 @@ impl Footprint {
         Footprint { hull: around_anchor(size), runs, count: size.pixels() }
     }
 
+    /// What the text of a matrix describes.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Result<Self> {
+        Footprint::of_matrix(&Matrix::read(&swathe_core::Value::Text(text.into()))?)
+    }
+
     fn of_matrix(matrix: &Matrix) -> Result<Self> {
         let size = matrix.size;
         if size.width.max(size.height) > GREATEST_SIDE {
@@ -101,6 +107,36 @@ impl Footprint {
         let corner = around_anchor(size);
         let count = runs.iter().map(|run| run.length).sum();
         Ok(Footprint { hull: hull.shift(corner.x, corner.y), runs, count })
+    }
+
+    /// Its pixels whose neighbour a row further, above for -1 and below for 1, is not of it.
+    pub(crate) fn vertical_ends(&self, direction: i64) -> Vec<Run> {
+        let mut ends = Vec::new();
+        for run in &self.runs {
+            let (mut x, end) = (run.x, run.x + run.length);
+            let beside = run.y.wrapping_add_signed(direction as isize);
+            let first = self.runs.partition_point(|other| (other.y, other.x + other.length) <= (beside, x));
+            let row = self.runs[first..].iter().take_while(|other| other.y == beside && other.x < end);
+            for other in row {
+                if other.x > x {
+                    ends.push(Run { x, y: run.y, length: other.x - x });
+                }
+                x = other.x + other.length;
+            }
+            if x < end {
+                ends.push(Run { x, y: run.y, length: end - x });
+            }
+        }
+        ends
+    }
+
+    /// Whether a pixel, counted from the hull's first, is of it.
+    pub(crate) fn contains(&self, x: usize, y: usize) -> bool {
+        let after = self.runs.partition_point(|run| (run.y, run.x) <= (y, x));
+        after.checked_sub(1).is_some_and(|last| {
+            let run = self.runs[last];
+            run.y == y && x < run.x + run.length
+        })
     }
 
     /// Its hull's size, where it is all of that.
@@ -137,10 +173,9 @@ fn around_anchor(size: Size) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use swathe_core::Value;
 
     fn footprint(text: &str) -> Result<Footprint> {
-        Footprint::of_matrix(&Matrix::read(&Value::Text(text.into()))?)
+        Footprint::of_text(text)
     }
 
     #[test]
@@ -154,6 +189,25 @@ mod tests {
         assert_eq!(broken.runs, [run(0, 0, 1), run(2, 0, 1)]);
         assert_eq!(broken.as_rectangle(), None);
         assert_eq!(footprint("1 1; 1 1").unwrap(), Footprint::rectangle(Size::new(2, 2)));
+    }
+
+    #[test]
+    fn ends_and_pixels_are_those_of_the_matrix() {
+        let odd = footprint("1 1 1 0 1; 0 1 0 0 1; 1 1 0 1 1").unwrap();
+        for direction in [-1, 1] {
+            let mut ends = Vec::new();
+            for (x, y) in (0..3).flat_map(|y| (0..5).map(move |x| (x, y))) {
+                let beside = y as i64 + direction;
+                if odd.contains(x, y) && !(beside >= 0 && odd.contains(x, beside as usize)) {
+                    ends.push((x, y));
+                }
+            }
+            let runs = odd.vertical_ends(direction);
+            let found: Vec<_> =
+                runs.iter().flat_map(|run| (run.x..run.x + run.length).map(|x| (x, run.y))).collect();
+            assert_eq!(found, ends);
+        }
+        assert!(odd.contains(3, 2) && !odd.contains(2, 1) && !odd.contains(5, 0));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         "size=4 nodata=propagate",
         "size=3x7 nodata=value boundary=wrap",
         "footprint=0,1,0,0;1,1,1,1;0,1,0,0 boundary=constant=2",
+        "size=14x13",
     ],
     bind,
 };

@@ -16,16 +16,16 @@ impl<T: Keyed> Method<T> for Selection {
 
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
         let taps = scratch.take::<T::Key>(band.settings.footprint.count);
-        let valid = scratch.take::<u8>(band.made.width);
-        for y in 0..band.made.height {
-            let centre = band.centre_flags(y);
+        let valid = scratch.take::<u8>(band.ground.made.width);
+        for y in 0..band.ground.made.height {
+            let centre = band.ground.centre_flags(y);
             let row = output.row_mut::<T>(band.index, y);
             for (x, (sample, valid)) in row.iter_mut().zip(valid.iter_mut()).enumerate() {
                 let value = select_at(band, x, y, centre.is_none_or(|flags| flags[x] != 0), taps);
                 *valid = u8::from(value.is_some());
                 *sample = value.unwrap_or_default();
             }
-            band.finish_row(output, y, band.flags.map(|_| &*valid));
+            band.finish_row(output, y, band.ground.flags.map(|_| &*valid));
         }
     }
 }
@@ -39,7 +39,7 @@ pub(crate) fn select_at<T: Keyed>(
     taps: &mut [T::Key],
 ) -> Option<T> {
     let count = if centre { gather(band, x, y, taps) } else { 0 };
-    let enough = band.settings.policy != NodataPolicy::Propagate || count == taps.len();
+    let enough = band.ground.policy != NodataPolicy::Propagate || count == taps.len();
     (enough && count > 0)
         .then(|| take(band.settings.statistic, &mut taps[..count], band.settings.footprint.count))
         .map(sample_of::<T>)
@@ -47,12 +47,12 @@ pub(crate) fn select_at<T: Keyed>(
 
 /// Puts the taps of a pixel that have data first into `taps`, and says how many they are.
 fn gather<T: Keyed>(band: &Band<'_, T>, x: usize, y: usize, taps: &mut [T::Key]) -> usize {
-    let (left, top) = band.corner();
+    let (left, top) = band.ground.corner;
     let mut count = 0;
     for run in &band.settings.footprint.runs {
         let (x, y) = (x + left + run.x, y + top + run.y);
         let samples = &band.row(y)[x..][..run.length];
-        if let Some(flags) = band.flags_row(y) {
+        if let Some(flags) = band.ground.flags_row(y) {
             for (&sample, &flag) in samples.iter().zip(&flags[x..]) {
                 if flag != 0 {
                     taps[count] = key_of(sample);

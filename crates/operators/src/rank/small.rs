@@ -25,8 +25,8 @@ pub(crate) struct Small {
 }
 
 impl Small {
-    /// Whether a network for the footprint is worth building.
-    pub(crate) fn suits(footprint: &Footprint) -> bool {
+    /// Whether a network is the fastest way for the footprint.
+    pub(crate) fn suits<T: Keyed>(footprint: &Footprint) -> bool {
         footprint.hull.height <= GREATEST_HEIGHT && footprint.count <= 128
     }
 
@@ -51,9 +51,9 @@ impl<T: Keyed> Method<T> for Small {
     }
 
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
-        let (footprint, made) = (&band.settings.footprint, band.made);
+        let (footprint, made) = (&band.settings.footprint, band.ground.made);
         let hull = footprint.hull.size();
-        let (width, (left, top)) = (made.width + hull.width - 1, band.corner());
+        let (width, (left, top)) = (made.width + hull.width - 1, band.ground.corner);
         let converted = scratch.take::<T::Key>(if T::TYPE.is_float() { width * hull.height } else { 0 });
         let stride = self.piece::<T::Key>() + hull.width;
         let memory = scratch.take::<T::Key>((self.program.slots - hull.height) * stride);
@@ -74,21 +74,21 @@ impl<T: Keyed> Method<T> for Small {
             }
             let mut run = Run { program: &self.program, rows: &rows[..hull.height], memory, stride };
             dispatch!(level(), simd => run_row(simd, &mut run, output.row_mut::<T>(band.index, y)));
-            if band.flags.is_some() {
+            if band.ground.flags.is_some() {
                 mark_complete(band, y, complete);
                 repair(band, y, complete, valid, output.row_mut::<T>(band.index, y), taps);
             }
-            band.finish_row(output, y, band.flags.map(|_| &*valid));
+            band.finish_row(output, y, band.ground.flags.map(|_| &*valid));
         }
     }
 }
 
 /// Sets to 1 the columns whose window holds data alone, as far as its hull tells.
 fn mark_complete<T: Keyed>(band: &Band<'_, T>, y: usize, complete: &mut [u8]) {
-    let (left, top) = band.corner();
+    let (left, top) = band.ground.corner;
     let hull = band.settings.footprint.hull.size();
     complete.fill(1);
-    for row in (0..hull.height).filter_map(|row| band.flags_row(y + top + row)) {
+    for row in (0..hull.height).filter_map(|row| band.ground.flags_row(y + top + row)) {
         for (complete, &flag) in complete.iter_mut().zip(&row[left..]) {
             *complete &= flag;
         }
@@ -113,9 +113,9 @@ fn repair<T: Keyed>(
     row: &mut [T],
     taps: &mut [T::Key],
 ) {
-    let Some(centre) = band.centre_flags(y) else { return };
+    let Some(centre) = band.ground.centre_flags(y) else { return };
     for (x, sample) in row.iter_mut().enumerate() {
-        valid[x] = centre[x] & (complete[x] | u8::from(band.settings.policy != NodataPolicy::Propagate));
+        valid[x] = centre[x] & (complete[x] | u8::from(band.ground.policy != NodataPolicy::Propagate));
         // The hull may hold pixels that are not of the footprint.
         let rectangle = band.settings.footprint.as_rectangle().is_some();
         if centre[x] == 1 && complete[x] == 0 && (valid[x] == 1 || !rectangle) {
