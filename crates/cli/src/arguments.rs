@@ -237,7 +237,7 @@ const OUTPUT_OPTIONS: [(&str, &str, &str); 11] = [
     (
         "interleave",
         "band|line|pixel",
-        "bands one after the other, row by row (ENVI and raw), or pixel by pixel [default: pixel for TIFF, else band]",
+        "bands one after the other, row by row (ENVI and raw), or pixel by pixel [default: for TIFF as the input has it, else pixel; for other formats band]",
     ),
     ("bigtiff", "auto|yes|no", "BigTIFF or classic; auto decides from the size"),
     ("write-method", "pwrite|mmap", "how pixels get into the file [default: pwrite]"),

@@ -100,6 +100,28 @@ fn strips_have_a_height_of_their_own() {
     assert_eq!(folder.run("copy a.tif o.tif --strips 0").code, 2);
 }
 
+/// Bands lie in a TIFF as they did in the input, through every step, unless something else is asked for.
+#[test]
+fn the_inputs_interleave_is_kept() {
+    let folder = Folder::new();
+    folder.well("generate pixel.tif --size 90x70 --bands 3 --quiet");
+    folder.well("copy pixel.tif band.tif --interleave band --quiet");
+    folder.well("copy pixel.tif band.npy --quiet");
+    for (input, options, kept) in [
+        ("pixel.tif", "", "pixel"),
+        ("band.tif", "", "band"),
+        ("band.npy", "", "band"),
+        ("band.tif", "--compress zstd", "band"),
+        ("band.tif", "--format cog", "band"),
+        ("band.tif", "--interleave pixel", "pixel"),
+    ] {
+        folder.well(&format!("gaussian {input} o.tif --sigma 1 {options} --overwrite --quiet"));
+        let info = folder.well("info o.tif");
+        let said = info.lines().any(|line| line.split_whitespace().eq(["interleave", kept]));
+        assert!(said, "{input} {options}: {info}");
+    }
+}
+
 #[test]
 fn what_does_not_go_together_is_refused() {
     let folder = Folder::new();
@@ -110,6 +132,7 @@ fn what_does_not_go_together_is_refused() {
         "copy a.tif o.tif --compress zstd --predictor float",
         "copy a.tif o.tif --predictor horizontal",
         "copy a.tif o.npy --compress zstd",
+        "copy a.tif o.tif --interleave line",
         "copy a.tif o.tif --compress deflate --block 100x100",
         "copy a.tif o.tif --set SPARSE=perhaps",
     ] {

@@ -88,6 +88,9 @@ pub struct Metadata {
     pub resolution: Option<Resolution>,
     /// Tags kept as they are.
     pub foreign_tags: Vec<ForeignTag>,
+    /// Whether the bands were stored one after the other (true) or pixel by pixel; nothing where there is one band or
+    /// something else. Outputs that can be either follow.
+    pub planar: Option<bool>,
 }
 
 impl Metadata {

@@ -90,7 +90,7 @@ pub struct OutputOptions {
     pub block: Option<Size>,
     /// The height of strips, where strips are wanted instead of tiles.
     pub strips: Option<Strips>,
-    /// How bands and rows follow each other; `None` takes the format's own way.
+    /// How bands and rows follow each other; `None` takes the input's way for TIFF, and else the format's own.
     pub interleave: Option<Interleave>,
     /// How blocks are compressed; `None` takes the format's own way.
     pub compression: Option<Compression>,
@@ -289,8 +289,21 @@ fn with_partners(inputs: &[PathBuf]) -> Vec<PathBuf> {
     inputs.iter().cloned().chain(inputs.iter().filter_map(partner)).collect()
 }
 
+/// Whether a TIFF holds its bands one after the other: as asked for, else as the input does, else pixel by pixel.
+fn is_planar(place: &OutputPlace, info: &RasterInfo, options: &OutputOptions) -> Result<bool> {
+    match options.interleave {
+        Some(Interleave::Band) => Ok(true),
+        Some(Interleave::Pixel) => Ok(false),
+        None => Ok(info.bands > 1 && info.metadata.planar == Some(true)),
+        Some(_) => Err(Error::usage(format!(
+            "`{}`: TIFF files hold bands by `--interleave band` or `pixel`",
+            place.name()
+        ))),
+    }
+}
+
 fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> Result<Box<dyn Destination>> {
-    let planar = options.interleave == Some(Interleave::Band);
+    let planar = is_planar(&place, info, options)?;
     let block = match (options.strips, options.block) {
         (Some(strips), _) => {
             let samples = if planar { 1 } else { info.bands };

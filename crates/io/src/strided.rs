@@ -110,7 +110,7 @@ impl StridedSource {
     /// Damaged, where the file does not hold all of it, or its size makes no sense.
     pub(crate) fn new(
         file: InputFile,
-        info: RasterInfo,
+        mut info: RasterInfo,
         strides: Strides,
         format: &'static str,
     ) -> Result<Self> {
@@ -124,6 +124,11 @@ impl StridedSource {
             ))
         })?;
         file.check_range(strides.offset, bytes)?;
+        info.metadata.planar = match strides.interleave {
+            Interleave::Band if info.bands > 1 => Some(true),
+            Interleave::Pixel if info.bands > 1 => Some(false),
+            _ => None,
+        };
         Ok(StridedSource { file, info, strides, format })
     }
 

@@ -26,7 +26,7 @@ const OPTIONS: [(&str, &str, &str, &str); 7] = [
     ("compress", "compress", "CODEC[:LEVEL]", "none, deflate, zstd, lzw or packbits [default: deflate:6]"),
     ("predictor", "predictor", "P", "auto, none, horizontal or float [default: auto]"),
     ("block", "block", "WxH", "tile size of the file, multiples of 16 [default: 512x512]"),
-    ("interleave", "interleave", "band|pixel", "how bands follow each other [default: pixel]"),
+    ("interleave", "interleave", "band|pixel", "how bands follow each other [default: as in the raster]"),
     ("bigtiff", "bigtiff", "auto|yes|no", "BigTIFF or classic; auto decides from the size"),
 ];
 

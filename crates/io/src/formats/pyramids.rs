@@ -4,7 +4,6 @@ use swathe_core::{Destination, Error, RasterInfo, Result, Size};
 
 use super::{Format, OutputOptions};
 use crate::output::OutputPlace;
-use crate::strided::Interleave;
 use crate::tiff::{CogDestination, CogOptions, Compression, Overviews, TiffLayout};
 
 /// The side of a block where nothing is said, as in GDAL's COG driver.
@@ -33,13 +32,11 @@ pub(super) fn plan(
             place.name()
         )));
     }
-    if options.interleave == Some(Interleave::Line) {
-        return Err(Error::usage(format!("`{}`: TIFF holds bands by `band` or by `pixel`", place.name())));
-    }
+    let planar = super::is_planar(&place, info, options)?;
     let layout = TiffLayout {
         block: options.block.unwrap_or(Size::new(SIDE, SIDE)),
         tiled: true,
-        planar: options.interleave == Some(Interleave::Band),
+        planar,
         big: options.big,
         method: options.method,
         dirty_limit_bytes: options.dirty_limit_bytes,

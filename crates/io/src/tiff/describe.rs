@@ -34,6 +34,7 @@ pub(crate) fn describe(
         palette: reader.palette()?,
         resolution: reader.resolution()?,
         foreign_tags: reader.foreign_tags()?,
+        planar: (layout.bands > 1).then_some(layout.planar),
     };
     Ok(info)
 }
