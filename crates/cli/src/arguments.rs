@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use swathe::reduce::{QUESTIONS, QuestionSpec};
 use swathe::scan::SCANS;
-use swathe::{Input, Parameter, ParameterKind, RunSettings, Spec};
+use swathe::{Input, Parameter, ParameterKind, RegistrationSpec, RunSettings, Spec};
 
 use crate::commands::calc;
 
@@ -26,7 +26,7 @@ pub(crate) fn command() -> Command {
     }
     command = SCANS.iter().fold(command, |command, spec| command.subcommand(operator(spec)));
     command = QUESTIONS.iter().fold(command, |command, spec| command.subcommand(question(spec)));
-    command.subcommands(others())
+    command.subcommand(registration(&swathe::REGISTER)).subcommands(others())
 }
 
 fn others() -> Vec<Command> {
@@ -137,6 +137,22 @@ fn question(spec: &QuestionSpec) -> Command {
         .required(true)
         .help("a raster to read (FILE, FILE:BAND, FILE:page=N or FILE:overview=N)");
     with_run_options(command.arg(input).arg(nodata_value()))
+}
+
+/// The command of a registration, whose shift is printed.
+fn registration(spec: &RegistrationSpec) -> Command {
+    let command = with_parameters(Command::new(spec.name), spec)
+        .about(spec.summary)
+        .after_help(format!("`swathe help {}` says what is computed, and what the numbers mean.", spec.name));
+    let input = |name: &'static str, help: &'static str| Arg::new(name).required(true).help(help);
+    let scratch = Arg::new("scratch").long("scratch").value_name("DIR").help_heading("Run options");
+    with_run_options(
+        command
+            .arg(input("REFERENCE", "the raster that stays (FILE, FILE:BAND or FILE:page=N)"))
+            .arg(input("MOVED", "the raster whose shift is wanted"))
+            .arg(nodata_value())
+            .arg(scratch.help("the folder for the spectra, 8 bytes a pixel in all [default: the system's for temporary files]")),
+    )
 }
 
 /// The raster of that name, read as the command's options say.

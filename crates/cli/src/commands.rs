@@ -12,6 +12,7 @@ pub(crate) mod operators;
 pub(crate) mod overviews;
 pub(crate) mod preview;
 pub(crate) mod questions;
+pub(crate) mod register;
 pub(crate) mod repair;
 pub(crate) mod run;
 pub(crate) mod verify;

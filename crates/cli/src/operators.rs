@@ -14,6 +14,9 @@ pub(crate) fn run(name: &str, matches: &ArgMatches) -> Result<Done, Error> {
     if let Some(spec) = QUESTIONS.iter().find(|spec| spec.name == name) {
         return commands::questions::run(spec, matches);
     }
+    if name == swathe::REGISTER.name {
+        return commands::register::run(matches);
+    }
     if let Some(spec) = swathe::scan::find(name) {
         return process_one(spec, matches);
     }

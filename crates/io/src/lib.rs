@@ -9,6 +9,7 @@ mod checksum;
 mod envi;
 mod fingerprint;
 mod formats;
+mod interim;
 mod journal;
 mod mapping;
 mod nodata;
@@ -27,6 +28,7 @@ pub use fingerprint::fingerprint;
 pub use formats::{
     Format, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output, plan_overviews,
 };
+pub use interim::{Interim, InterimDestination, InterimSource};
 pub use journal::{Damage, Keeping, Mending, Receipt, Settled, settle, verify};
 pub use output::{Existing, WriteMethod};
 pub use png::{png_bytes, write_png};

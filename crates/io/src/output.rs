@@ -191,7 +191,7 @@ impl OutputPlace {
                 Error::io(format_args!("cannot make `{}` {bytes} bytes long", self.name), error)
             })?,
         }
-        let writeback = WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() };
+        let writeback = WriteBack::new(dirty_limit_bytes);
         Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0) })
     }
 }
@@ -278,8 +278,8 @@ pub(crate) struct OutputFile {
 }
 
 /// Keeps the bytes that wait to be written to the disk under a limit: starts them early, waits for the oldest.
-#[derive(Debug)]
-struct WriteBack {
+#[derive(Debug, Default)]
+pub(crate) struct WriteBack {
     limit_bytes: Option<u64>,
     state: Mutex<Vec<Range<u64>>>,
 }
@@ -399,7 +399,13 @@ fn umask() -> u32 {
 }
 
 impl WriteBack {
-    fn note(&self, file: &File, range: Range<u64>) {
+    /// With at most `limit_bytes` waiting; any number where nothing is said.
+    pub(crate) fn new(limit_bytes: Option<u64>) -> Self {
+        WriteBack { limit_bytes, state: Mutex::default() }
+    }
+
+    /// Is told that a range was written.
+    pub(crate) fn note(&self, file: &File, range: Range<u64>) {
         let Some(limit) = self.limit_bytes else { return };
         mapping::start_writeback(file, range.clone());
         let mut oldest = Vec::new();

@@ -22,6 +22,7 @@ pub mod scan;
 mod simd;
 pub mod speckle;
 pub mod terrain;
+pub mod transform;
 #[cfg(test)]
 mod trial;
 

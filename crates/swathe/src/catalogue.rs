@@ -47,11 +47,16 @@ impl Formats {
         Formats { access: access_of(run), ..self }
     }
 
-    /// For writing an output that must be none of `inputs`.
-    pub(crate) fn writing(inputs: Vec<PathBuf>, limits: &Limits) -> Self {
+    /// The most bytes that may wait to be written to a disk.
+    pub(crate) fn dirty_limit_bytes(limits: &Limits) -> Option<u64> {
         // A control group is charged for pages that wait to be written, and kills where they do not leave in time;
         // without one the kernel's own limits do.
-        let dirty_limit_bytes = limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20));
+        limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20))
+    }
+
+    /// For writing an output that must be none of `inputs`.
+    pub(crate) fn writing(inputs: Vec<PathBuf>, limits: &Limits) -> Self {
+        let dirty_limit_bytes = Formats::dirty_limit_bytes(limits);
         Formats { inputs, dirty_limit_bytes, ..Formats::default() }
     }
 

@@ -30,6 +30,7 @@ mod overviews;
 mod preparation;
 mod quantity;
 mod recovery;
+mod registration;
 
 use swathe_core::{RasterInfo, Result, Source};
 use swathe_engine::Graph;
@@ -43,6 +44,7 @@ pub use job::{Job, RunSettings};
 pub use overviews::overviews;
 pub use quantity::parse_bytes;
 pub use recovery::{Repair, is_complete, repair};
+pub use registration::{Registration, RegistrationFindings, Shift};
 pub use swathe_core::{
     Error, ErrorKind, Group, NodataPolicy, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType,
     Scalar, Size, Spec, Value, Window,
@@ -55,6 +57,7 @@ pub use swathe_io::{
     Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource, file_of,
     side_by_side, verify, write_png,
 };
+pub use swathe_operators::transform::registration::{REGISTER, RegistrationSpec};
 pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};
 
 /// Thinks a job out: opens its inputs, binds its operators, chooses tiles and workers within the budget.

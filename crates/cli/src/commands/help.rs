@@ -22,9 +22,13 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
                     .find(|spec| spec.name == name)
                     .map(|spec| page(spec, "INPUT [parameters] [run options]"))
             };
+            let registration = || {
+                let usage = "REFERENCE MOVED [parameters] [run options]";
+                (name == swathe::REGISTER.name).then(|| page(&swathe::REGISTER, usage))
+            };
             let command =
                 command.find_subcommand_mut(name).map(|command| command.render_long_help().to_string());
-            operator.or_else(scan).or_else(question).or(command).ok_or_else(|| {
+            operator.or_else(scan).or_else(question).or_else(registration).or(command).ok_or_else(|| {
                 Error::usage(format!(
                     "there is no operator or command `{name}`; `swathe operators` lists the operators"
                 ))

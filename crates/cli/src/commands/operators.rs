@@ -16,7 +16,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
         let operators = swathe::OPERATORS.iter().map(|spec| as_json(spec));
         let questions = QUESTIONS.iter().map(|spec| as_json(spec));
         let scans = SCANS.iter().map(|spec| as_json(spec));
-        json(&operators.chain(scans).chain(questions).collect::<Vec<_>>())?
+        let register = std::iter::once(as_json(&swathe::REGISTER));
+        json(&operators.chain(scans).chain(questions).chain(register).collect::<Vec<_>>())?
     } else {
         listing()
     };
@@ -28,7 +29,8 @@ fn listing() -> String {
     let operators = swathe::OPERATORS.iter().map(|spec| (spec.group, spec.name, spec.summary));
     let questions = QUESTIONS.iter().map(|spec| (spec.group, spec.name, spec.summary));
     let scans = SCANS.iter().map(|spec| (spec.group, spec.name, spec.summary));
-    let mut all = operators.chain(scans).chain(questions).collect::<Vec<_>>();
+    let register = std::iter::once(&swathe::REGISTER).map(|spec| (spec.group, spec.name, spec.summary));
+    let mut all = operators.chain(scans).chain(questions).chain(register).collect::<Vec<_>>();
     all.sort_unstable();
     let width = all.iter().map(|(_, name, _)| name.len()).max().unwrap_or(0);
     let mut lines = Vec::new();

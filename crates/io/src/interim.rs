@@ -1,0 +1,409 @@
+//! A raster on disk between two passes, that one writes by rows and the next reads by columns, or the other way round.
+//!
+//! ```text
+//! columns | 0 .. B | B .. 2B | ...        one block after the other, each with all of its rows:
+//! file    | row 0, row 1, ... | row 0, row 1, ... |
+//! ```
+//! A tile as wide as the raster is written in stretches of `B x rows` samples, a tile as high as the raster in one:
+//! this is the transpose, cut into blocks. The file has no name from the beginning, so that nothing is left of it however
+//! the process ends.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use swathe_core::{
+    Destination, Error, Frame, RasterInfo, Result, ScratchSize, Sink, Size, Source, TileMut, TileView, Window,
+};
+
+use crate::output::WriteBack;
+
+/// Bytes that are read or written at once where a block is put together from rows.
+const PIECE_BYTES: usize = 256 << 10;
+/// The least height of tiles as wide as the raster, so that even those of very wide rasters fit a budget.
+const LEAST_ROWS: usize = 16;
+
+/// The raster's layout, and its file once it is begun.
+#[derive(Debug)]
+pub struct Interim {
+    info: RasterInfo,
+    block_columns: usize,
+    name: String,
+    folder: PathBuf,
+    file: OnceLock<File>,
+    writeback: WriteBack,
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Interim {
+    /// A raster of one band whose width is a whole number of blocks; nothing is made yet.
+    ///
+    /// # Errors
+    /// Bug, for other rasters; Limit, where the file would be larger than 2^63 bytes.
+    pub fn new(
+        name: &str,
+        info: RasterInfo,
+        block_columns: usize,
+        folder: PathBuf,
+        dirty_limit_bytes: Option<u64>,
+    ) -> Result<Arc<Self>> {
+        if info.bands != 1 || info.mask || block_columns == 0 || info.size.width % block_columns != 0 {
+            return Err(Error::bug(format!(
+                "no interim raster has blocks of {block_columns} columns: {info:?}"
+            )));
+        }
+        info.pixel_bytes()?;
+        Ok(Arc::new(Interim {
+            info,
+            block_columns,
+            name: name.to_owned(),
+            folder,
+            file: OnceLock::new(),
+            writeback: WriteBack::new(dirty_limit_bytes),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        }))
+    }
+
+    /// Bytes that the file takes.
+    pub fn bytes(&self) -> u64 {
+        self.info.pixel_bytes().unwrap_or(u64::MAX)
+    }
+
+    /// Bytes free where the file will lie.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let statistics = rustix::fs::statvfs(&self.folder).ok()?;
+        Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+    }
+
+    /// Makes the file and reserves its bytes, where that has not been done.
+    ///
+    /// # Errors
+    /// Limit, where the disk is too small; Io, where the folder cannot be written.
+    pub fn reserve(&self) -> Result<()> {
+        if self.file.get().is_some() {
+            return Ok(());
+        }
+        let folder = self.folder.display();
+        let file = tempfile::tempfile_in(&self.folder).map_err(|error| {
+            Error::io(format_args!("cannot write into the scratch folder `{folder}`"), error)
+        })?;
+        let bytes = self.bytes();
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes.max(1)) {
+            Ok(()) => {}
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+                return Err(Error::limit(format!(
+                    "{} needs {} MiB in the scratch folder `{folder}`, and {} MiB are free there; \
+                     `--scratch DIR` names another",
+                    self.name,
+                    bytes.div_ceil(1 << 20),
+                    self.free_bytes().unwrap_or(0) >> 20
+                )));
+            }
+            // Some file systems cannot reserve.
+            Err(_) => file.set_len(bytes).map_err(|error| {
+                Error::io(format_args!("cannot make a file of {bytes} bytes in `{folder}`"), error)
+            })?,
+        }
+        // Another caller's file, if there is one, is as good.
+        let _ = self.file.set(file);
+        Ok(())
+    }
+
+    fn file(&self) -> Result<&File> {
+        self.file.get().ok_or_else(|| Error::bug(format!("{} is used before it is reserved", self.name)))
+    }
+
+    fn sample_bytes(&self) -> usize {
+        self.info.sample_type.size()
+    }
+
+    /// Where a row of a block begins.
+    fn offset(&self, block: usize, row: usize) -> u64 {
+        let rows = block as u64 * self.info.size.height as u64 + row as u64;
+        rows * (self.block_columns * self.sample_bytes()) as u64
+    }
+
+    /// Rows that are moved at once.
+    fn rows_at_once(&self) -> usize {
+        (PIECE_BYTES / (self.block_columns * self.sample_bytes())).max(1)
+    }
+
+    fn buffer_bytes(&self) -> usize {
+        self.rows_at_once() * self.block_columns * self.sample_bytes()
+    }
+
+    /// The stretches of the file that a window lies in.
+    fn pieces(&self, window: Window) -> impl Iterator<Item = Piece> + use<> {
+        let columns = self.block_columns;
+        let (x, x_end) = (window.x as usize, window.x_end() as usize);
+        let (y, height, at_once) = (window.y as usize, window.height, self.rows_at_once());
+        (x / columns..x_end.div_ceil(columns)).flat_map(move |block| {
+            let (start, end) = ((block * columns).max(x), ((block + 1) * columns).min(x_end));
+            (0..height).step_by(at_once).map(move |first| Piece {
+                block,
+                row: y + first,
+                rows: at_once.min(height - first),
+                first,
+                in_block: start - block * columns,
+                in_window: start - x,
+                columns: end - start,
+            })
+        })
+    }
+
+    fn cannot(&self, what: &str, error: std::io::Error) -> Error {
+        Error::io(format_args!("cannot {what} the scratch file in `{}`", self.folder.display()), error)
+    }
+}
+
+/// Rows of a block that are moved at once.
+struct Piece {
+    block: usize,
+    /// The first row, in the raster.
+    row: usize,
+    rows: usize,
+    /// The first row, in the window.
+    first: usize,
+    in_block: usize,
+    in_window: usize,
+    columns: usize,
+}
+
+/// An [`Interim`] raster to be read.
+#[derive(Debug)]
+pub struct InterimSource(pub Arc<Interim>);
+
+impl Source for InterimSource {
+    fn info(&self) -> &RasterInfo {
+        &self.0.info
+    }
+
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn block(&self) -> Size {
+        Size::new(self.0.block_columns, LEAST_ROWS)
+    }
+
+    fn resident_bytes(&self) -> usize {
+        0
+    }
+
+    fn scratch_bytes(&self, _window: Size) -> usize {
+        ScratchSize::new().with::<u8>(self.0.buffer_bytes()).bytes()
+    }
+
+    fn mapped_bytes(&self, _window: Size) -> usize {
+        0
+    }
+
+    fn read(&self, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+        let interim = &self.0;
+        let (file, sample) = (interim.file()?, interim.sample_bytes());
+        let buffer = scratch.take::<u8>(interim.buffer_bytes());
+        let stride = interim.block_columns * sample;
+        for piece in interim.pieces(output.window()) {
+            let bytes = &mut buffer[..piece.rows * stride];
+            file.read_exact_at(bytes, interim.offset(piece.block, piece.row))
+                .map_err(|error| interim.cannot("read", error))?;
+            interim.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            for (row, bytes) in bytes.chunks_exact(stride).enumerate() {
+                let part = &bytes[piece.in_block * sample..][..piece.columns * sample];
+                output.row_bytes_mut(0, piece.first + row)[piece.in_window * sample..][..part.len()]
+                    .copy_from_slice(part);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn method(&self) -> String {
+        "pread of a scratch file".into()
+    }
+
+    fn stored_bytes_read(&self) -> u64 {
+        self.0.read.load(Ordering::Relaxed)
+    }
+
+    fn stored_bytes(&self, window: Window) -> u64 {
+        window.size().pixels() as u64 * self.0.sample_bytes() as u64
+    }
+}
+
+/// Which tiles an [`Interim`] raster is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Rows,
+    Columns,
+}
+
+/// An [`Interim`] raster to be written.
+#[derive(Debug)]
+pub struct InterimDestination {
+    interim: Arc<Interim>,
+    shape: Shape,
+}
+
+impl InterimDestination {
+    /// In tiles as wide as the raster.
+    pub fn by_rows(interim: Arc<Interim>) -> Self {
+        InterimDestination { interim, shape: Shape::Rows }
+    }
+
+    /// In tiles as high as the raster, of whole blocks.
+    pub fn by_columns(interim: Arc<Interim>) -> Self {
+        InterimDestination { interim, shape: Shape::Columns }
+    }
+}
+
+impl Destination for InterimDestination {
+    fn name(&self) -> &str {
+        &self.interim.name
+    }
+
+    fn block(&self) -> Size {
+        let rows = match self.shape {
+            Shape::Rows => LEAST_ROWS,
+            Shape::Columns => self.interim.info.size.height,
+        };
+        Size::new(self.interim.block_columns, rows)
+    }
+
+    fn whole_blocks(&self) -> bool {
+        self.shape == Shape::Columns
+    }
+
+    fn full_width(&self) -> bool {
+        self.shape == Shape::Rows
+    }
+
+    fn file_bytes(&self) -> u64 {
+        self.interim.bytes()
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.interim.free_bytes()
+    }
+
+    fn resident_bytes(&self, _workers: usize) -> usize {
+        0
+    }
+
+    fn scratch_bytes(&self, _tile: Size) -> usize {
+        ScratchSize::new().with::<u8>(self.interim.buffer_bytes()).bytes()
+    }
+
+    fn mapped_bytes(&self, _tile: Size) -> usize {
+        0
+    }
+
+    fn method(&self) -> String {
+        "pwrite of a scratch file".into()
+    }
+
+    fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
+        self.interim.reserve()?;
+        Ok(self)
+    }
+}
+
+impl Sink for InterimDestination {
+    fn write(&self, _sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+        let interim = &self.interim;
+        let (file, sample) = (interim.file()?, interim.sample_bytes());
+        let buffer = scratch.take::<u8>(interim.buffer_bytes());
+        let stride = interim.block_columns * sample;
+        for piece in interim.pieces(tile.window()) {
+            if piece.columns != interim.block_columns {
+                return Err(Error::bug(format!("a part of a block of {} was written", interim.name)));
+            }
+            let bytes = &mut buffer[..piece.rows * stride];
+            for (row, bytes) in bytes.chunks_exact_mut(stride).enumerate() {
+                let from = &tile.row_bytes(0, piece.first + row)[piece.in_window * sample..][..stride];
+                bytes.copy_from_slice(from);
+            }
+            let offset = interim.offset(piece.block, piece.row);
+            file.write_all_at(bytes, offset).map_err(|error| interim.cannot("write", error))?;
+            interim.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            interim.writeback.note(file, offset..offset + bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn cancel(&self) {}
+
+    fn stored_bytes_written(&self) -> u64 {
+        self.interim.written.load(Ordering::Relaxed)
+    }
+
+    fn finish(self: Box<Self>, _flush: bool) -> Result<u64> {
+        Ok(self.interim.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swathe_core::{SampleType, Scratch, TileBuffer};
+
+    use super::*;
+
+    fn tile(info: &RasterInfo, window: Window, value: impl Fn(i64, i64) -> f32) -> TileBuffer {
+        let mut tile = TileBuffer::new(window, info.kind());
+        for y in 0..window.height {
+            for (x, sample) in tile.view_mut().row_mut::<f32>(0, y).iter_mut().enumerate() {
+                *sample = value(window.x + x as i64, window.y + y as i64);
+            }
+        }
+        tile
+    }
+
+    #[test]
+    fn what_is_written_by_rows_is_read_by_columns() {
+        let info = RasterInfo::new(Size::new(24, 1000), 1, SampleType::F32);
+        let interim = Interim::new("it", info.clone(), 8, std::env::temp_dir(), Some(1 << 20)).unwrap();
+        let value = |x: i64, y: i64| (1000 * x + y) as f32;
+        let (rows, columns) =
+            (InterimDestination::by_rows(interim.clone()), InterimDestination::by_columns(interim.clone()));
+        let mut scratch = Scratch::with_capacity(rows.scratch_bytes(info.size));
+        let sink = Box::new(rows).create().unwrap();
+        for y in [0, 400, 800] {
+            let window = Window::new(0, y, 24, 400).intersect(info.window());
+            sink.write(0, &tile(&info, window, value).view(), &mut scratch.frame()).unwrap();
+        }
+        let sink = Box::new(columns).create().unwrap();
+        let middle = Window::new(8, 0, 8, 1000);
+        sink.write(0, &tile(&info, middle, |x, y| -value(x, y)).view(), &mut scratch.frame()).unwrap();
+        assert_eq!(sink.stored_bytes_written(), 24 * 4000 + 8 * 4000);
+        for window in [Window::new(0, 0, 24, 1000), Window::new(3, 17, 18, 900), Window::new(10, 999, 3, 1)] {
+            let mut found = TileBuffer::new(window, info.kind());
+            InterimSource(interim.clone()).read(&mut found.view_mut(), &mut scratch.frame()).unwrap();
+            let expected =
+                tile(&info, window, |x, y| if (8..16).contains(&x) { -value(x, y) } else { value(x, y) });
+            for y in 0..window.height {
+                assert_eq!(
+                    found.view().row::<f32>(0, y),
+                    expected.view().row::<f32>(0, y),
+                    "{window}, row {y}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_too_small_is_told_of_before() {
+        let info = RasterInfo::new(Size::new(1 << 24, 1 << 26), 1, SampleType::F32);
+        let interim = Interim::new("the spectrum", info, 1 << 10, std::env::temp_dir(), None).unwrap();
+        let error = interim.reserve().unwrap_err();
+        assert!(error.to_string().contains("--scratch"), "{error}");
+    }
+}

@@ -1,0 +1,370 @@
+//! The shift between two rasters: passes over both, planned within the budget, with their spectra on disk.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use swathe_core::{
+    Destination, Error, Operator, Parameters, RasterInfo, Result, Scratch, Size, Source, TileBuffer, Value,
+    Window,
+};
+use swathe_engine::{
+    Graph, Input, Limits, Observer, Plan, PlanSummary, Report, RunOptions, Stage, Survey, resolve,
+};
+use swathe_io::{Interim, InterimDestination, InterimSource};
+use swathe_operators::transform::coefficients;
+use swathe_operators::transform::columns::ColumnProduct;
+use swathe_operators::transform::expansion::RowExpansions;
+use swathe_operators::transform::moments::{Level, TaperedMoments};
+use swathe_operators::transform::peak::{PeakSearch, Place, bell, parabola, shift_of};
+use swathe_operators::transform::registration::{RegistrationOptions, RegistrationSpec, Subpixel};
+use swathe_operators::transform::rows::{Extent, RowSpectra, SurfaceRow};
+use swathe_operators::transform::surface::SurfaceRows;
+
+use crate::catalogue::Formats;
+use crate::job::RunSettings;
+
+/// Two rasters whose shift is wanted.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    reference: Input,
+    moved: Input,
+    infos: [RasterInfo; 2],
+    options: RegistrationOptions,
+    run: RunSettings,
+    scratch: PathBuf,
+}
+
+/// Where `moved` lies against `reference`: `moved(x + dx, y + dy) = reference(x, y)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shift {
+    /// Pixels to the east.
+    pub dx: f64,
+    /// Pixels to the south.
+    pub dy: f64,
+    /// The same in whole pixels: the surface's peak.
+    pub whole: [i64; 2],
+    /// The same in units of the reference's map, where it has one.
+    pub map: Option<[f64; 2]>,
+    /// The surface at its peak: 1 for rasters that only go round.
+    pub peak: f64,
+    /// The greatest value away from the peak, with its shift.
+    pub second: Option<(f64, [i64; 2])>,
+    /// The peak in standard deviations of the rest, above its mean.
+    pub psr: Option<f64>,
+}
+
+/// What was found, and what each pass took.
+#[derive(Clone, Debug)]
+pub struct RegistrationFindings {
+    /// The shift.
+    pub shift: Shift,
+    /// One report for each pass.
+    pub reports: Vec<Report>,
+}
+
+/// The spectra on disk, and how they are laid out.
+struct Spectra {
+    extent: Extent,
+    reference: Arc<Interim>,
+    moved: Arc<Interim>,
+}
+
+/// The block of columns that a spectrum is stored in, in complex numbers: at most, and at least.
+const BLOCK_COLUMNS: [usize; 2] = [64, 4];
+/// Copies of a block of columns that a worker holds: two to read, one to write, and some to spare.
+const BLOCK_COPIES: u64 = 4;
+
+impl Registration {
+    /// A registration as a person writes it: the parameters of `spec` by name. `scratch` is the folder of the spectra.
+    ///
+    /// # Errors
+    /// Usage, for parameters that make no sense; whatever is wrong with the rasters.
+    pub fn new(
+        spec: &RegistrationSpec,
+        [reference, moved]: [Input; 2],
+        parameters: &[(String, String)],
+        run: RunSettings,
+        scratch: Option<&str>,
+    ) -> Result<Self> {
+        let given = parameters.iter().map(|(name, text)| (name.clone(), Value::Text(text.clone())));
+        let parameters = Parameters::check(spec.parameters, given)?;
+        let formats = Formats::reading(&run);
+        let info = |input: &Input| Ok::<_, Error>(resolve(input, &[], &formats)?.0.info().clone());
+        let infos = [info(&reference)?, info(&moved)?];
+        let options = (spec.bind)(&parameters, &infos)?;
+        let scratch = scratch.map_or_else(std::env::temp_dir, PathBuf::from);
+        if !scratch.is_dir() {
+            return Err(Error::usage(format!("--scratch: `{}` is not a folder", scratch.display())));
+        }
+        // The tile size is the passes' own business.
+        let run = RunSettings { tile: None, ..run };
+        Ok(Registration { reference, moved, infos, options, run, scratch })
+    }
+
+    /// What the passes take: the account is that of the largest, the bytes are those of all.
+    ///
+    /// # Errors
+    /// As [`crate::plan`].
+    pub fn plan(&self) -> Result<PlanSummary> {
+        let passes = Passes::new(self)?;
+        let level = Level { mean: 0.0, energy: 1.0 };
+        let first = passes.rows(0, level)?.summary().clone();
+        let second = passes.rows(1, level)?.summary().clone();
+        let columns = passes.columns()?.summary().clone();
+        let surface = passes.surface()?.summary().clone();
+        let spectrum = passes.spectra.reference.bytes();
+        let (again, sweeps) = match self.options.subpixel {
+            Subpixel::Fourier => (2, 7),
+            _ => (1, 6),
+        };
+        let all = [first, second, columns, surface];
+        let mut summary = all[2].clone();
+        summary.inputs = all[..2].iter().flat_map(|pass| pass.inputs.clone()).collect();
+        summary.stages = all.iter().flat_map(|pass| pass.stages.clone()).collect();
+        summary.passes = sweeps;
+        summary.read_bytes = 2 * (all[0].read_bytes + all[1].read_bytes) + (2 + again) * spectrum;
+        summary.write_bytes = 3 * spectrum;
+        summary.disk_needed_bytes = 2 * spectrum;
+        if let Some(largest) = all.iter().max_by_key(|pass| pass.predicted_peak_bytes) {
+            summary.predicted_peak_bytes = largest.predicted_peak_bytes;
+            summary.account.clone_from(&largest.account);
+        }
+        Ok(summary)
+    }
+
+    /// Finds the shift.
+    ///
+    /// # Errors
+    /// As [`swathe_engine::Plan::run`]; Limit, where the scratch folder's disk is too small; Unsupported, where a raster
+    /// shows nothing or holds infinite values.
+    pub fn find(&self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<RegistrationFindings> {
+        let passes = Passes::new(self)?;
+        let mut run = Running {
+            observer,
+            cancel,
+            passes: if self.options.subpixel == Subpixel::Fourier { 7 } else { 6 },
+            reports: Vec::new(),
+        };
+        passes.reserve()?;
+        let levels = [passes.level(0, &mut run)?, passes.level(1, &mut run)?];
+        for (number, level) in levels.into_iter().enumerate() {
+            run.plan("rows", passes.rows(number, level)?)?;
+        }
+        run.plan("columns", passes.columns()?)?;
+        let search = passes.search();
+        let rows = run.survey("peak", passes.surface()?)?;
+        let Some(peak) = search.peak(&rows) else {
+            return Err(Error::bug("a correlation surface without a greatest value"));
+        };
+        let around = passes.surface_rows(&search.rows_around(peak))?;
+        let beside = search.surroundings(&rows, peak, &around);
+        let [dx, dy] = passes.between(peak, &around, &mut run)?;
+        let size = self.options.padded;
+        let whole = |place: Place| [shift_of(place.x, size.width), shift_of(place.y, size.height)];
+        let [x, y] = whole(peak);
+        let (dx, dy) = (x as f64 + dx, y as f64 + dy);
+        let transform = self.infos[0].georeferencing.transform;
+        Ok(RegistrationFindings {
+            shift: Shift {
+                dx,
+                dy,
+                whole: [x, y],
+                map: transform.map(|transform| {
+                    let ((x0, y0), (x1, y1)) = (transform.apply(0.0, 0.0), transform.apply(dx, dy));
+                    [x1 - x0, y1 - y0]
+                }),
+                peak: f64::from(peak.value),
+                second: beside.second.map(|place| (f64::from(place.value), whole(place))),
+                psr: beside.psr,
+            },
+            reports: run.reports,
+        })
+    }
+}
+
+/// Runs passes one after the other.
+struct Running<'a> {
+    observer: &'a dyn Observer,
+    cancel: &'a AtomicBool,
+    passes: u64,
+    reports: Vec<Report>,
+}
+
+impl Running<'_> {
+    fn begin(&self, what: &str) {
+        self.observer.pass_begins(self.reports.len() as u64 + 1, self.passes, what);
+    }
+
+    fn plan(&mut self, what: &str, plan: Plan) -> Result<()> {
+        self.begin(what);
+        self.reports.push(plan.run(self.observer, self.cancel)?);
+        Ok(())
+    }
+
+    fn survey<R: swathe_core::Reduction>(&mut self, what: &str, survey: Survey<R>) -> Result<R::Partial> {
+        self.begin(what);
+        let (partial, report) = survey.run(self.observer, self.cancel)?;
+        self.reports.push(report);
+        Ok(partial)
+    }
+}
+
+/// The passes of a registration, each to be planned and run.
+struct Passes<'a> {
+    registration: &'a Registration,
+    options: RunOptions,
+    limits: Limits,
+    spectra: Spectra,
+}
+
+impl<'a> Passes<'a> {
+    fn new(registration: &'a Registration) -> Result<Self> {
+        let (options, limits) = (registration.run.options()?, Limits::detect());
+        let budget = options.memory_bytes.unwrap_or_else(|| limits.default_budget_bytes());
+        let workers = options.threads.unwrap_or(limits.cpus).max(1) as u64;
+        let Size { width, height } = registration.options.padded;
+        let column_bytes = (size_of::<f32>() * 2 * height) as u64 * BLOCK_COPIES * workers;
+        let most = usize::try_from(budget / 2 / column_bytes.max(1)).unwrap_or(usize::MAX);
+        let block = (1 << most.max(1).ilog2()).clamp(BLOCK_COLUMNS[1], BLOCK_COLUMNS[0]);
+        let stored = coefficients(width).next_multiple_of(block);
+        let extent = Extent { padded: registration.options.padded, stored };
+        let dirty_limit_bytes = Formats::dirty_limit_bytes(&limits);
+        let interim = |name: &str| {
+            let folder = registration.scratch.clone();
+            Interim::new(name, extent.info(), 2 * block, folder, dirty_limit_bytes)
+        };
+        let spectra =
+            Spectra { extent, reference: interim("reference spectrum")?, moved: interim("moved spectrum")? };
+        Ok(Passes { registration, options, limits, spectra })
+    }
+
+    /// Makes sure of the disk before anything is computed.
+    fn reserve(&self) -> Result<()> {
+        let Spectra { reference, moved, .. } = &self.spectra;
+        let needed = reference.bytes().saturating_add(moved.bytes());
+        if let Some(free) = reference.free_bytes().filter(|&free| free < needed) {
+            return Err(Error::limit(format!(
+                "the spectra of both rasters need {} MiB in the scratch folder `{}`, and {} MiB are free there; \
+                 `--scratch DIR` names another",
+                needed.div_ceil(1 << 20),
+                self.registration.scratch.display(),
+                free >> 20
+            )));
+        }
+        reference.reserve()?;
+        moved.reserve()
+    }
+
+    fn interim(&self, number: usize) -> Arc<Interim> {
+        let Spectra { reference, moved, .. } = &self.spectra;
+        Arc::clone(if number == 0 { reference } else { moved })
+    }
+
+    fn input(&self, number: usize) -> &Input {
+        if number == 0 { &self.registration.reference } else { &self.registration.moved }
+    }
+
+    fn open(&self, number: usize) -> Result<Box<dyn Source>> {
+        Ok(resolve(self.input(number), &[], &Formats::reading(&self.registration.run))?.0)
+    }
+
+    fn level(&self, number: usize, run: &mut Running<'_>) -> Result<Level> {
+        let RegistrationOptions { policy, taper, demean, .. } = self.registration.options;
+        let moments = || TaperedMoments::new(&self.registration.infos[number], policy, taper);
+        let survey =
+            Survey::new(self.open(number)?, Vec::new(), ("mean", moments()), &self.options, &self.limits)?;
+        let level = moments().level(&run.survey("mean", survey)?, demean);
+        let path = &self.input(number).path;
+        if !level.energy.is_finite() {
+            return Err(Error::unsupported(format!("`{path}` holds infinite values, which match nothing")));
+        }
+        if level.energy <= 0.0 {
+            return Err(Error::unsupported(format!(
+                "`{path}` has the same value everywhere, so that nothing can be matched"
+            )));
+        }
+        Ok(level)
+    }
+
+    fn rows(&self, number: usize, level: Level) -> Result<Plan> {
+        let RegistrationOptions { policy, taper, .. } = self.registration.options;
+        let info = &self.registration.infos[number];
+        let operator = RowSpectra::new(info, policy, taper, level, self.spectra.extent);
+        let stage = stage("rows to spectra", operator, Vec::new());
+        self.writing(self.open(number)?, stage, InterimDestination::by_rows(self.interim(number)))
+    }
+
+    fn columns(&self) -> Result<Plan> {
+        let operator = ColumnProduct::new(self.registration.options.correlation, self.spectra.extent);
+        let with: Vec<Box<dyn Source>> = vec![Box::new(InterimSource(self.interim(1)))];
+        let stage = stage("columns to product", operator, with);
+        let source = Box::new(InterimSource(self.interim(0)));
+        self.writing(source, stage, InterimDestination::by_columns(self.interim(0)))
+    }
+
+    fn writing(
+        &self,
+        source: Box<dyn Source>,
+        stage: Stage,
+        destination: impl Destination + 'static,
+    ) -> Result<Plan> {
+        Plan::new(Graph::new(source, vec![stage], Box::new(destination)), &self.options, &self.limits)
+    }
+
+    fn search(&self) -> PeakSearch {
+        let RegistrationOptions { padded, greatest_shift, .. } = self.registration.options;
+        PeakSearch::new(padded, greatest_shift)
+    }
+
+    fn surface(&self) -> Result<Survey<PeakSearch>> {
+        let stage = stage("product to surface", SurfaceRows::new(self.spectra.extent), Vec::new());
+        let source = Box::new(InterimSource(self.interim(0)));
+        Survey::new(source, vec![stage], ("peak", self.search()), &self.options, &self.limits)
+    }
+
+    /// Some rows of the surface.
+    fn surface_rows(&self, rows: &[usize]) -> Result<Vec<(usize, Vec<f32>)>> {
+        let source = InterimSource(self.interim(0));
+        let transform = SurfaceRow::new(self.spectra.extent);
+        let width = source.info().size.width;
+        let mut tile = TileBuffer::new(Window::new(0, 0, width, 1), source.info().kind());
+        let mut scratch = Scratch::with_capacity(source.scratch_bytes(Size::new(width, 1)));
+        let mut found = Vec::with_capacity(rows.len());
+        for &y in rows {
+            tile.reset(Window::new(0, y as i64, width, 1), source.info().kind());
+            source.read(&mut tile.view_mut(), &mut scratch.frame())?;
+            found.push((y, transform.of(tile.view().row::<f32>(0, 0))?));
+        }
+        Ok(found)
+    }
+
+    /// Where the summit is, from the peak.
+    fn between(&self, peak: Place, around: &[(usize, Vec<f32>)], run: &mut Running<'_>) -> Result<[f64; 2]> {
+        let Size { width, height } = self.registration.options.padded;
+        let at = |x: usize, y: usize| {
+            let row = around.iter().find(|(row, _)| *row == y % height);
+            row.map_or(peak.value, |(_, values)| values[x % width])
+        };
+        let along_x = [peak.x + width - 1, peak.x, peak.x + 1].map(|x| at(x, peak.y));
+        let along_y = [peak.y + height - 1, peak.y, peak.y + 1].map(|y| at(peak.x, y));
+        let near = [parabola(along_x), parabola(along_y)];
+        match self.registration.options.subpixel {
+            Subpixel::None => Ok([0.0, 0.0]),
+            Subpixel::Parabola => Ok(near),
+            Subpixel::Gauss => Ok([bell(along_x), bell(along_y)]),
+            Subpixel::Fourier => {
+                let expansions = || RowExpansions::new(self.spectra.extent, peak.x as f64 + near[0]);
+                let source = Box::new(InterimSource(self.interim(0)));
+                let survey =
+                    Survey::new(source, Vec::new(), ("summit", expansions()), &self.options, &self.limits)?;
+                let summit = expansions().summit(&run.survey("summit", survey)?, peak.y as f64 + near[1]);
+                Ok([near[0] + summit.x, near[1] + summit.y])
+            }
+        }
+    }
+}
+
+fn stage(name: &str, operator: impl Operator + 'static, with: Vec<Box<dyn Source>>) -> Stage {
+    Stage { name: name.to_owned(), operator: Box::new(operator), with }
+}
