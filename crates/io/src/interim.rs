@@ -52,7 +52,11 @@ impl Interim {
         folder: PathBuf,
         dirty_limit_bytes: Option<u64>,
     ) -> Result<Arc<Self>> {
-        if info.bands != 1 || info.mask || block_columns == 0 || info.size.width % block_columns != 0 {
+        if info.bands != 1
+            || info.mask
+            || block_columns == 0
+            || !info.size.width.is_multiple_of(block_columns)
+        {
             return Err(Error::bug(format!(
                 "no interim raster has blocks of {block_columns} columns: {info:?}"
             )));

@@ -359,7 +359,9 @@ impl<'a> Passes<'a> {
                 let survey =
                     Survey::new(source, Vec::new(), ("summit", expansions()), &self.options, &self.limits)?;
                 let summit = expansions().summit(&run.survey("summit", survey)?, peak.y as f64 + near[1]);
-                Ok([near[0] + summit.x, near[1] + summit.y])
+                let found = [near[0] + summit.x, near[1] + summit.y];
+                // A peak at the greatest shift that counts is none; what lies beyond is not followed.
+                Ok(if found.iter().all(|offset| offset.abs() <= 1.0) { found } else { near })
             }
         }
     }
