@@ -17,7 +17,8 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use swathe_core::{
-    Destination, Error, Frame, RasterInfo, Result, ScratchSize, Sink, Size, Source, TileMut, TileView, Window,
+    Destination, Error, Footprint, Frame, Journal, RasterInfo, Result, ScratchSize, Sink, Size, Source,
+    TileMut, TileView, Window,
 };
 
 use crate::output::WriteBack;
@@ -322,7 +323,13 @@ impl Destination for InterimDestination {
 }
 
 impl Sink for InterimDestination {
-    fn write(&self, _sequence: u64, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    fn write(
+        &self,
+        _sequence: u64,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+        _footprint: &mut Footprint,
+    ) -> Result<()> {
         let interim = &self.interim;
         let (file, sample) = (interim.file()?, interim.sample_bytes());
         let buffer = scratch.take::<u8>(interim.buffer_bytes());
@@ -350,7 +357,7 @@ impl Sink for InterimDestination {
         self.interim.written.load(Ordering::Relaxed)
     }
 
-    fn finish(self: Box<Self>, _flush: bool) -> Result<u64> {
+    fn finish(self: Box<Self>, _flush: bool, _journal: Option<&dyn Journal>) -> Result<u64> {
         Ok(self.interim.bytes())
     }
 }
@@ -382,11 +389,23 @@ mod tests {
         let sink = Box::new(rows).create().unwrap();
         for y in [0, 400, 800] {
             let window = Window::new(0, y, 24, 400).intersect(info.window());
-            sink.write(0, &tile(&info, window, value).view(), &mut scratch.frame()).unwrap();
+            sink.write(
+                0,
+                &tile(&info, window, value).view(),
+                &mut scratch.frame(),
+                &mut Footprint::default(),
+            )
+            .unwrap();
         }
         let sink = Box::new(columns).create().unwrap();
         let middle = Window::new(8, 0, 8, 1000);
-        sink.write(0, &tile(&info, middle, |x, y| -value(x, y)).view(), &mut scratch.frame()).unwrap();
+        sink.write(
+            0,
+            &tile(&info, middle, |x, y| -value(x, y)).view(),
+            &mut scratch.frame(),
+            &mut Footprint::default(),
+        )
+        .unwrap();
         assert_eq!(sink.stored_bytes_written(), 24 * 4000 + 8 * 4000);
         for window in [Window::new(0, 0, 24, 1000), Window::new(3, 17, 18, 900), Window::new(10, 999, 3, 1)] {
             let mut found = TileBuffer::new(window, info.kind());
