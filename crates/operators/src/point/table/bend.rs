@@ -61,18 +61,19 @@ struct Bend {
     output: RasterInfo,
 }
 
-/// Copies to each place the bytes that stand at the number its sample is.
-fn pick<const IN: usize, const OUT: usize>(from: &[u8], table: &[u8], to: &mut [u8]) {
-    let ((from, _), (table, _), (to, _)) =
-        (from.as_chunks::<IN>(), table.as_chunks::<OUT>(), to.as_chunks_mut::<OUT>());
-    for (to, from) in to.iter_mut().zip(from) {
-        let mut bits = [0; 2];
-        bits[..IN].copy_from_slice(from);
-        *to = table[usize::from(u16::from_ne_bytes(if cfg!(target_endian = "little") || IN == 2 {
-            bits
-        } else {
-            [0, bits[0]]
-        }))];
+/// Copies to each place the bytes that stand at the number its byte is.
+fn pick_by_bytes<const N: usize>(from: &[u8], table: &[u8], to: &mut [u8]) {
+    let Some(table) = table.as_chunks::<N>().0.first_chunk::<256>() else { return };
+    for (to, &from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from) {
+        *to = table[usize::from(from)];
+    }
+}
+
+/// Copies to each place the bytes that stand at the number its two bytes are.
+fn pick_by_words<const N: usize>(from: &[u8], table: &[u8], to: &mut [u8]) {
+    let Some(table) = table.as_chunks::<N>().0.first_chunk::<65536>() else { return };
+    for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<2>().0) {
+        *to = table[usize::from(u16::from_ne_bytes(*from))];
     }
 }
 
@@ -118,14 +119,14 @@ impl Bend {
 
     fn look_up(&self, table: &[u8], from: &[u8], to: &mut [u8]) {
         match (self.input_type.size(), self.output.sample_type.size()) {
-            (1, 1) => pick::<1, 1>(from, table, to),
-            (1, 2) => pick::<1, 2>(from, table, to),
-            (1, 4) => pick::<1, 4>(from, table, to),
-            (1, _) => pick::<1, 8>(from, table, to),
-            (_, 1) => pick::<2, 1>(from, table, to),
-            (_, 2) => pick::<2, 2>(from, table, to),
-            (_, 4) => pick::<2, 4>(from, table, to),
-            _ => pick::<2, 8>(from, table, to),
+            (1, 1) => pick_by_bytes::<1>(from, table, to),
+            (1, 2) => pick_by_bytes::<2>(from, table, to),
+            (1, 4) => pick_by_bytes::<4>(from, table, to),
+            (1, _) => pick_by_bytes::<8>(from, table, to),
+            (_, 1) => pick_by_words::<1>(from, table, to),
+            (_, 2) => pick_by_words::<2>(from, table, to),
+            (_, 4) => pick_by_words::<4>(from, table, to),
+            _ => pick_by_words::<8>(from, table, to),
         }
     }
 }

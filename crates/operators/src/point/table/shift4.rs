@@ -1,13 +1,13 @@
 //! Bytes through a lattice of bytes by their high and low four bits: whole numbers all the way, and one rounding.
 
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::{Simd, SimdBase, dispatch, i32x4};
 use fearless_simd_macros::simd;
 use swathe_core::{
     Edge, Frame, NodataPolicy, Operator, RasterInfo, Result, ScratchSize, Size, TileMut, TileView, Window,
 };
 
 use super::lattice::{Interpolation, Lattice};
-use super::through::TOGETHER;
+use super::through::{Path, TOGETHER};
 use crate::rows::{LoadRows, StoreRows, clear_mask, hand_on_mask, loader, mark_valid, storer};
 use crate::simd::level;
 
@@ -60,12 +60,8 @@ impl Shift4 {
 }
 
 #[inline(always)]
-fn mix(from: [i32; TOGETHER], to: [i32; TOGETHER], part: i32) -> [i32; TOGETHER] {
-    let mut mixed = from;
-    for i in 0..TOGETHER {
-        mixed[i] = from[i] * 16 + part * (to[i] - from[i]);
-    }
-    mixed
+fn mix<S: Simd>(from: i32x4<S>, to: i32x4<S>, part: i32) -> i32x4<S> {
+    from * 16 + (to - from) * part
 }
 
 /// Nodes around a colour, and where in their cell it lies, in sixteenths.
@@ -80,7 +76,7 @@ fn cell(nodes: &[[i32; TOGETHER]], colour: [u8; 3]) -> (&[[i32; TOGETHER]], [i32
 
 #[simd]
 fn trilinear<S: Simd>(
-    _: S,
+    simd: S,
     nodes: &[[i32; TOGETHER]],
     bands: [&[u8]; 3],
     results: &mut [&mut [u8]; TOGETHER],
@@ -93,21 +89,19 @@ fn trilinear<S: Simd>(
     for x in 0..width {
         let (cell, parts) = cell(nodes, [red[x], green[x], blue[x]]);
         let [a, b, c] = STRIDES;
-        let near = mix(mix(cell[0], cell[c], parts[2]), mix(cell[b], cell[b + c], parts[2]), parts[1]);
+        let node = |at: usize| i32x4::from_slice(simd, &cell[at]);
+        let near = mix(mix(node(0), node(c), parts[2]), mix(node(b), node(b + c), parts[2]), parts[1]);
         let far =
-            mix(mix(cell[a], cell[a + c], parts[2]), mix(cell[a + b], cell[a + b + c], parts[2]), parts[1]);
-        let result = mix(near, far, parts[0]);
-        let mut rounded = [0; TOGETHER];
-        for i in 0..TOGETHER {
-            rounded[i] = ((result[i] + 2048) >> 12) as u8;
-        }
-        (first[x], second[x], third[x], fourth[x]) = (rounded[0], rounded[1], rounded[2], rounded[3]);
+            mix(mix(node(a), node(a + c), parts[2]), mix(node(a + b), node(a + b + c), parts[2]), parts[1]);
+        let result = (mix(near, far, parts[0]) + 2048) >> 12;
+        (first[x], second[x], third[x], fourth[x]) =
+            (result[0] as u8, result[1] as u8, result[2] as u8, result[3] as u8);
     }
 }
 
 #[simd]
 fn tetrahedral<S: Simd>(
-    _: S,
+    simd: S,
     nodes: &[[i32; TOGETHER]],
     bands: [&[u8]; 3],
     results: &mut [&mut [u8]; TOGETHER],
@@ -119,20 +113,14 @@ fn tetrahedral<S: Simd>(
         (&mut first[..width], &mut second[..width], &mut third[..width], &mut fourth[..width]);
     for x in 0..width {
         let (cell, parts) = cell(nodes, [red[x], green[x], blue[x]]);
-        let (one, two, three) = ((parts[0], STRIDES[0]), (parts[1], STRIDES[1]), (parts[2], STRIDES[2]));
-        let (one, two) = if two.0 > one.0 { (two, one) } else { (one, two) };
-        let (two, three) = if three.0 > two.0 { (three, two) } else { (two, three) };
-        let (one, two) = if two.0 > one.0 { (two, one) } else { (one, two) };
-        let corners = [cell[0], cell[one.1], cell[one.1 + two.1], cell[STRIDES[0] + STRIDES[1] + STRIDES[2]]];
-        let weights = [16 - one.0, one.0 - two.0, two.0 - three.0, three.0];
-        let mut sum = [8; TOGETHER];
-        for corner in 0..4 {
-            for i in 0..TOGETHER {
-                sum[i] += weights[corner] * corners[corner][i];
-            }
-        }
+        let path = Path::along([(parts[0], STRIDES[0]), (parts[1], STRIDES[1]), (parts[2], STRIDES[2])]);
+        let [large, middle, small] = path.parts;
+        let node = |at: usize| i32x4::from_slice(simd, &cell[at]);
+        let start = node(0) * (16 - large) + node(path.one) * (large - middle);
+        let end = node(path.two) * (middle - small) + node(STRIDES[0] + STRIDES[1] + STRIDES[2]) * small;
+        let result = (start + end + 8) >> 4;
         (first[x], second[x], third[x], fourth[x]) =
-            ((sum[0] >> 4) as u8, (sum[1] >> 4) as u8, (sum[2] >> 4) as u8, (sum[3] >> 4) as u8);
+            (result[0] as u8, result[1] as u8, result[2] as u8, result[3] as u8);
     }
 }
 

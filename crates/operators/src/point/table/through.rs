@@ -1,6 +1,6 @@
 //! Three bands of a raster through a lattice.
 
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::{Simd, SimdBase, dispatch, f32x4, f64x4};
 use fearless_simd_macros::simd;
 use swathe_core::{
     Edge, Error, Frame, NodataPolicy, Operator, RasterInfo, Result, SampleType, ScratchSize, Size, TileMut,
@@ -67,6 +67,9 @@ struct Set {
 
 /// Arithmetic in `f32` or `f64`, with whole parts.
 pub(super) trait Fraction: Real {
+    /// A node's channels in a vector: the compiler makes none of an array.
+    type Four<S: Simd>: SimdBase<S, Element = Self, Array = [Self; TOGETHER]>;
+
     /// The whole part of a number from 0 to 255.
     fn whole(self) -> i32;
 
@@ -75,6 +78,8 @@ pub(super) trait Fraction: Real {
 }
 
 impl Fraction for f32 {
+    type Four<S: Simd> = f32x4<S>;
+
     #[inline(always)]
     fn whole(self) -> i32 {
         self as i32
@@ -87,6 +92,8 @@ impl Fraction for f32 {
 }
 
 impl Fraction for f64 {
+    type Four<S: Simd> = f64x4<S>;
+
     #[inline(always)]
     fn whole(self) -> i32 {
         self as i32
@@ -250,18 +257,15 @@ fn locate<S: Simd, A: Fraction>(_: S, places: Places<A>, parts: &mut [A], cells:
     }
 }
 
+/// From one to the other; `+`, `-` and `*` are never fused.
 #[inline(always)]
-fn mix<A: Fraction>(from: [A; TOGETHER], to: [A; TOGETHER], part: A) -> [A; TOGETHER] {
-    let mut mixed = from;
-    for i in 0..TOGETHER {
-        mixed[i] = from[i] + part * (to[i] - from[i]);
-    }
-    mixed
+fn mix<S: Simd, V: SimdBase<S>>(from: V, to: V, part: V::Element) -> V {
+    from + (to - from) * part
 }
 
 #[simd]
 fn trilinear<S: Simd, A: Fraction>(
-    _: S,
+    simd: S,
     nodes: &[[A; TOGETHER]],
     [a, b, c]: [usize; 3],
     cells: &[i32],
@@ -276,8 +280,9 @@ fn trilinear<S: Simd, A: Fraction>(
     for x in 0..width {
         let cell = &nodes[cells[x] as usize..][..a + b + c + 1];
         let [red, green, blue] = [parts[0][x], parts[1][x], parts[2][x]];
-        let near = mix(mix(cell[0], cell[c], blue), mix(cell[b], cell[b + c], blue), green);
-        let far = mix(mix(cell[a], cell[a + c], blue), mix(cell[a + b], cell[a + b + c], blue), green);
+        let node = |at: usize| A::Four::<S>::from_slice(simd, &cell[at]);
+        let near = mix(mix(node(0), node(c), blue), mix(node(b), node(b + c), blue), green);
+        let far = mix(mix(node(a), node(a + c), blue), mix(node(a + b), node(a + b + c), blue), green);
         let result = mix(near, far, red);
         (first[x], second[x], third[x], fourth[x]) = (result[0], result[1], result[2], result[3]);
     }
@@ -285,7 +290,7 @@ fn trilinear<S: Simd, A: Fraction>(
 
 #[simd]
 fn tetrahedral<S: Simd, A: Fraction>(
-    _: S,
+    simd: S,
     nodes: &[[A; TOGETHER]],
     [a, b, c]: [usize; 3],
     cells: &[i32],
@@ -299,22 +304,33 @@ fn tetrahedral<S: Simd, A: Fraction>(
         (&mut first[..width], &mut second[..width], &mut third[..width], &mut fourth[..width]);
     for x in 0..width {
         let cell = &nodes[cells[x] as usize..][..a + b + c + 1];
-        // From the first corner to the last along the axes by falling part; of equal ones the first goes first.
-        let one = (parts[0][x], a);
-        let two = (parts[1][x], b);
-        let three = (parts[2][x], c);
+        let path = Path::along([(parts[0][x], a), (parts[1][x], b), (parts[2][x], c)]);
+        let node = |at: usize| A::Four::<S>::from_slice(simd, &cell[at]);
+        let (start, one, two, end) = (node(0), node(path.one), node(path.two), node(a + b + c));
+        let [large, middle, small] = path.parts;
+        let result = start + (one - start) * large + (two - one) * middle + (end - two) * small;
+        (first[x], second[x], third[x], fourth[x]) = (result[0], result[1], result[2], result[3]);
+    }
+}
+
+/// The way from the first corner of a cell to the last, along the axes by falling part.
+pub(super) struct Path<P> {
+    /// The parts, the largest first.
+    pub(super) parts: [P; 3],
+    /// The first corner on the way, from the cell's first.
+    pub(super) one: usize,
+    /// The second one.
+    pub(super) two: usize,
+}
+
+impl<P: Copy + PartialOrd> Path<P> {
+    /// The way along three axes, each a part and the nodes from one to the next; of equal parts the first goes first.
+    #[inline(always)]
+    pub(super) fn along([one, two, three]: [(P, usize); 3]) -> Self {
         let (one, two) = if two.0 > one.0 { (two, one) } else { (one, two) };
         let (two, three) = if three.0 > two.0 { (three, two) } else { (two, three) };
         let (one, two) = if two.0 > one.0 { (two, one) } else { (one, two) };
-        let corners = [cell[0], cell[one.1], cell[one.1 + two.1], cell[a + b + c]];
-        let mut result = corners[0];
-        for i in 0..TOGETHER {
-            result[i] = result[i]
-                + one.0 * (corners[1][i] - corners[0][i])
-                + two.0 * (corners[2][i] - corners[1][i])
-                + three.0 * (corners[3][i] - corners[2][i]);
-        }
-        (first[x], second[x], third[x], fourth[x]) = (result[0], result[1], result[2], result[3]);
+        Path { parts: [one.0, two.0, three.0], one: one.1, two: one.1 + two.1 }
     }
 }
 
