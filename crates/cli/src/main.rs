@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     exit::install_panic_message();
+    signals::install_bus_guard();
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return exit::of_arguments(&error),

@@ -1,4 +1,8 @@
-//! Ctrl-C and SIGTERM: the first stops after the tiles in flight, the second at once.
+//! Ctrl-C and SIGTERM: the first stops after the tiles in flight, the second at once. Bus errors in a mapped file are
+//! errors of the file.
+//!
+//! `unsafe` is for the handler of bus errors alone: no safe wrapper tells a handler the address.
+#![allow(unsafe_code)]
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -25,6 +29,26 @@ pub(crate) fn install() -> Result<Arc<AtomicBool>, Error> {
         flag::register_usize(signal, Arc::clone(received), signal as usize).map_err(cannot)?;
     }
     Ok(stop)
+}
+
+/// Has bus errors in mapped files end in an error with the file's name. Any other ends the process as before.
+pub(crate) fn install_bus_guard() {
+    // SAFETY: a zeroed `sigaction` is valid; the handler only calls what may be called there.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_bus_error as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        libc::sigaction(libc::SIGBUS, &action, std::ptr::null_mut());
+    }
+}
+
+extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel hands a valid record to a handler that asked for it.
+    let address = unsafe { (*info).si_addr() } as usize;
+    if !swathe::absorb_bus_error(address) {
+        // SAFETY: may be called in a handler. The fault happens again, and ends the process.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 /// 130 after Ctrl-C, 143 after SIGTERM.

@@ -1,5 +1,7 @@
 //! What is kept of a run so that another can go on with it, and what proves that an output is whole.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::geometry::Size;
 
@@ -29,6 +31,7 @@ pub struct Footprint {
     recorded: bool,
     extents: Vec<Extent>,
     carry: Vec<u8>,
+    encoding: Duration,
 }
 
 impl Footprint {
@@ -61,6 +64,16 @@ impl Footprint {
             }
         }
         self.extents.push(Extent { offset, length, stride: 0, count: 1, checksum: fold(0, checksum) });
+    }
+
+    /// Adds time that went into encoding.
+    pub fn add_encoding(&mut self, time: Duration) {
+        self.encoding += time;
+    }
+
+    /// Time that went into encoding.
+    pub fn encoding(&self) -> Duration {
+        self.encoding
     }
 
     /// What was written.

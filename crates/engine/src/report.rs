@@ -171,7 +171,9 @@ pub struct StageSeconds {
     pub read: f64,
     /// Computing.
     pub compute: f64,
-    /// Encoding and writing.
+    /// Compressing.
+    pub encode: f64,
+    /// Writing, and waiting for the turn to.
     pub write: f64,
     /// Waiting for a tile to be handed out.
     pub wait: f64,

@@ -261,7 +261,8 @@ fn tile(
     }
     seconds.read += workspace.reading.as_secs_f64();
     seconds.compute += (computed - workspace.reading).as_secs_f64();
-    seconds.write += (start.elapsed() - computed).as_secs_f64();
+    seconds.encode += footprint.encoding().as_secs_f64();
+    seconds.write += (start.elapsed() - computed).saturating_sub(footprint.encoding()).as_secs_f64();
     let pixels = ticket.window.size().pixels() as u64;
     let progress = Progress {
         tiles_done: shared.tiles_done.fetch_add(1, Ordering::Relaxed) + 1,
@@ -282,6 +283,7 @@ fn sum(workers: &[StageSeconds]) -> StageSeconds {
     workers.iter().fold(StageSeconds::default(), |sum, worker| StageSeconds {
         read: sum.read + worker.read,
         compute: sum.compute + worker.compute,
+        encode: sum.encode + worker.encode,
         write: sum.write + worker.write,
         wait: sum.wait + worker.wait,
     })
@@ -294,6 +296,7 @@ fn limiting(workers: &[StageSeconds], wall_seconds: f64, finish_seconds: f64) ->
     let parts = [
         ("reading the input", seconds.read),
         ("computing", seconds.compute),
+        ("compressing the output", seconds.encode),
         ("writing the output", seconds.write),
         ("completing and flushing the output", finish_seconds * workers.len().max(1) as f64),
     ];

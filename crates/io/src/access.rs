@@ -105,7 +105,11 @@ impl InputFile {
         self.check_range(offset, bytes.len() as u64)?;
         self.file.read_exact_at(bytes, offset).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => {
-                Error::damaged(format!("`{}` was cut short while it was read", self.name))
+                let end = offset + bytes.len() as u64;
+                let name = &self.name;
+                Error::damaged(format!(
+                    "`{name}` was cut short while it was read: bytes {offset} to {end} are gone"
+                ))
             }
             _ => Error::unreadable(
                 format_args!("cannot read {} bytes at {offset} of `{}`", bytes.len(), self.name),
@@ -163,7 +167,7 @@ impl InputFile {
         let metadata = self
             .file
             .metadata()
-            .map_err(|error| Error::io(format_args!("cannot look at `{}`", self.name), error))?;
+            .map_err(|error| Error::unreadable(format_args!("cannot look at `{}`", self.name), error))?;
         if Identity::of(&metadata) == self.identity {
             return Ok(());
         }

@@ -54,8 +54,8 @@ pub use swathe_engine::{
     PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
 };
 pub use swathe_io::{
-    Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource, file_of,
-    side_by_side, verify, write_png,
+    Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,
+    absorb_bus_error, file_of, side_by_side, verify, write_png,
 };
 pub use swathe_operators::transform::registration::{REGISTER, RegistrationSpec};
 pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};

@@ -3,6 +3,7 @@
 //! band; tiles fill one row of blocks before the next, so that the file is the same for any tiles, workers and budget.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use swathe_core::{
     Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink, Size,
@@ -317,7 +318,9 @@ impl Sink for CompressedSink {
         let most = self.scheme.compression.most_bytes(self.grid.block_bytes());
         let out = scratch.take::<u8>(blocks * most);
         let lengths = scratch.take::<u64>(blocks);
+        let begun = Instant::now();
         let used = self.encode(tile, block, out, lengths)?;
+        footprint.add_encoding(begun.elapsed());
         let place = self.take_place(sequence, used as u64)?;
         footprint.set_carry(|carry| carry.extend((place + used as u64).to_le_bytes()));
         if used > 0 {

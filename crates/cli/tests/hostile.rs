@@ -1,0 +1,131 @@
+//! Disks that fill, folders that can't be written, inputs that change under a run: the promised exit code and message, and
+//! what was done is kept where the next run can use it.
+//!
+//! Small disks are mounted in a name space of the test's own, which needs no rights; where the system forbids that, the
+//! tests say so and look at nothing.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use std::os::unix::fs::FileExt;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use command::Folder;
+
+/// Slow enough to be caught at work, in many small tiles.
+const SLOW: &str = "percentile a.tif out/o.tif --percentile 30 --size 41 --tile 64x64 --threads 2";
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 1000x800 --quiet");
+    std::fs::create_dir(folder.file("out")).unwrap();
+    folder
+}
+
+/// Runs a script with a disk of its own mounted on `out`; none where that is forbidden here.
+fn with_disk(folder: &Folder, options: &str, script: &str) -> Option<Output> {
+    let script = format!("mount -t tmpfs -o {options} disk out || exit 99\nswathe=$1\n{script}");
+    let mut command = Command::new("unshare");
+    command.args([
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "bash",
+        "-c",
+        &script,
+        "-",
+        env!("CARGO_BIN_EXE_swathe"),
+    ]);
+    let output = command.current_dir(folder.path()).output();
+    let output = output.ok().filter(|output| !matches!(output.status.code(), Some(99) | None));
+    let forbidden =
+        output.as_ref().is_none_or(|output| String::from_utf8_lossy(&output.stderr).starts_with("unshare:"));
+    if forbidden {
+        eprintln!("SKIPPED: this system lets nobody mount a disk of his own");
+        return None;
+    }
+    output
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_told_before_the_start() {
+    let folder = folder();
+    let script = "\"$swathe\" gaussian a.tif out/o.tif --sigma 1; echo $?; ls out | wc -l";
+    let Some(ended) = with_disk(&folder, "size=1m", script) else { return };
+    assert_eq!(
+        text(&ended.stdout).split_whitespace().collect::<Vec<_>>(),
+        ["3", "0"],
+        "{}",
+        text(&ended.stderr)
+    );
+    assert!(text(&ended.stderr).contains("MiB are free on its disk"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn a_disk_that_another_fills_stops_a_run_that_can_go_on() {
+    let folder = folder();
+    folder.well(&format!("{} --quiet --overwrite", SLOW.replace("out/o.tif", "reference.tif")));
+    // The output has its space from the beginning; the journal runs out of it.
+    let slow = SLOW.replace("swathe", "");
+    let script = format!(
+        "\"$swathe\" {slow} 2> said & run=$!\n\
+         until [ -s out/o.tif.journal ]; do sleep 0.01; done\n\
+         head -c 100m /dev/zero > out/filler 2>/dev/null\n\
+         wait $run; echo $?; rm out/filler\n\
+         \"$swathe\" {slow} --resume --quiet; echo $?; cmp out/o.tif reference.tif && echo same; ls out"
+    );
+    let Some(ended) = with_disk(&folder, "size=6m", &script) else { return };
+    let said = std::fs::read_to_string(folder.file("said")).unwrap();
+    let words = text(&ended.stdout);
+    let words = words.split_whitespace().collect::<Vec<_>>();
+    assert_eq!(words, ["3", "0", "same", "o.tif", "o.tif.receipt"], "{said} {}", text(&ended.stderr));
+    assert!(said.contains("tiles are kept") && said.contains("--resume"), "{said}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let folder = folder();
+    let script =
+        "mount -o remount,ro disk out || exit 99\n\"$swathe\" gaussian a.tif out/o.tif --sigma 1; echo $?";
+    let Some(ended) = with_disk(&folder, "size=9m", script) else { return };
+    assert_eq!(text(&ended.stdout).trim(), "1");
+    assert!(text(&ended.stderr).contains("Read-only file system"), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("out/o.tif"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn an_input_that_is_cut_short_or_changed_under_a_run() {
+    for io in ["pread", "mmap"] {
+        for cut in [true, false] {
+            let folder = folder();
+            let line = format!("{SLOW} --io {io}");
+            let words = line.split_whitespace().collect::<Vec<_>>();
+            let child = folder.command(&words).stderr(Stdio::piped()).spawn().unwrap();
+            let begun = Instant::now();
+            let journal = folder.file("out/o.tif.journal");
+            while std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 4
+                && begun.elapsed() < Duration::from_secs(60)
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let input = std::fs::OpenOptions::new().write(true).open(folder.file("a.tif")).unwrap();
+            if cut {
+                input.set_len(9000).unwrap();
+            } else {
+                input.write_all_at(&[7; 100], 100_000).unwrap();
+            }
+            let ended = child.wait_with_output().unwrap();
+            let said = text(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(4), "{io}: {said}");
+            assert!(said.contains("`a.tif` was c") && said.contains("tile "), "{io}: {said}");
+            assert!(folder.names().iter().all(|name| !name.contains("o.tif")), "{io}");
+            assert_eq!(std::fs::read_dir(folder.file("out")).unwrap().count(), 0, "nothing of use is left");
+        }
+    }
+}
