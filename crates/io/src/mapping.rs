@@ -34,10 +34,18 @@ pub(crate) fn with_mapped<R>(
     let length = (range.end - range.start) as usize;
     let cannot = |error: io::Error| {
         if error.raw_os_error() == Some(libc::EFAULT) {
-            Error::damaged(format!(
-                "`{name}` was cut short while it was read: bytes {} to {} are gone",
-                range.start, range.end
-            ))
+            if file.metadata().is_ok_and(|metadata| metadata.len() < range.end) {
+                return Error::damaged(format!(
+                    "`{name}` was cut short while it was read: bytes {} to {} are gone",
+                    range.start, range.end
+                ));
+            }
+            // All is there, and the disk or the server does not give it.
+            let lost = io::Error::from_raw_os_error(libc::EIO);
+            Error::unreadable(
+                format_args!("cannot read bytes {} to {} of `{name}`", range.start, range.end),
+                lost,
+            )
         } else {
             Error::io(format_args!("cannot map bytes {} to {} of `{name}`", range.start, range.end), error)
         }

@@ -15,7 +15,7 @@ h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:co
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}img{image-rendering:pixelated;margin-right:.3rem}\
 .done{color:#11703a}.skipped{color:#666}.failed{color:#b3261e;font-weight:600}.stopped{color:#8a5a00}\
-figure{margin:1rem 0}figcaption{color:#555}svg{width:100%;height:auto}code{white-space:pre-wrap;word-break:break-word}";
+td:last-child{white-space:nowrap}figure{margin:1rem 0}figcaption{color:#555}svg{width:100%;height:auto}code{white-space:pre-wrap;word-break:break-word}";
 
 /// Writes the page, whole or not at all.
 ///
@@ -35,16 +35,9 @@ fn page(batch: &Batch, report: &BatchReport) -> String {
         report.scenes.len(),
         escaped(&summary(report)),
     );
-    html += "<h2>Over time</h2>\n";
-    html += &chart(
-        "resident memory of the process, MiB; the dashed line is the budget",
-        &report.samples,
-        Some(report.budget_bytes as f64 / MIB),
-        |pair| pair[1].resident_bytes as f64 / MIB,
-    );
-    html += &chart("throughput, million pixels a second", &report.samples, None, |pair| {
-        (pair[1].pixels - pair[0].pixels) as f64 / 1e6 / (pair[1].seconds - pair[0].seconds).max(1e-3)
-    });
+    if report.count(Status::Done) > 0 {
+        over_time(&mut html, report);
+    }
     html += "<h2>Scenes</h2>\n<table><thead><tr><th>scene</th><th>result</th><th></th><th class=\"n\">s</th>\
              <th class=\"n\">Mpx/s</th><th class=\"n\">peak MiB</th><th>pictures: input, result</th></tr></thead><tbody>\n";
     for scene in &report.scenes {
@@ -55,6 +48,20 @@ fn page(batch: &Batch, report: &BatchReport) -> String {
     // Writing to a string does not fail.
     let _ = write!(html, "<pre><code>{}</code></pre>\n</body></html>\n", escaped(&text));
     html
+}
+
+/// Memory and throughput of what was computed.
+fn over_time(html: &mut String, report: &BatchReport) {
+    *html += "<h2>Over time</h2>\n";
+    *html += &chart(
+        "resident memory of the process, MiB; the dashed line is the budget",
+        &report.samples,
+        Some(report.budget_bytes as f64 / MIB),
+        |pair| pair[1].resident_bytes as f64 / MIB,
+    );
+    *html += &chart("throughput, million pixels a second", &report.samples, None, |pair| {
+        (pair[1].pixels - pair[0].pixels) as f64 / 1e6 / (pair[1].seconds - pair[0].seconds).max(1e-3)
+    });
 }
 
 const MIB: f64 = 1_048_576.0;
