@@ -90,6 +90,7 @@ fn others() -> Vec<Command> {
             .after_help("Exit code 0: every scene is done; 1: some are not; 6: none is; 130 or 143: stopped, and the next run goes on.")
             .arg(file("BATCH", "the batch, TOML or JSON"))
             .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("print inputs and outputs and stop"))
+            .arg(text("log", "text|json", "how messages on stderr are written").value_parser(["text", "json"]))
             .arg(Arg::new("quiet").long("quiet").action(ArgAction::SetTrue).help("say nothing but errors")),
         with_run_options(
             Command::new("repair")
@@ -310,6 +311,7 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(flag("print-job", "print the same as a job file and stop"))
         .arg(text("progress", "auto|bar|json|none", "how progress is shown").default_value("auto").value_parser(["auto", "bar", "json", "none"]))
         .arg(text("report", "FILE.json", "write what happened, as JSON"))
+        .arg(text("log", "text|json", "how messages on stderr are written").default_value("text").value_parser(["text", "json"]))
         .arg(flag("quiet", "say nothing but errors"))
         .arg(flag("verbose", "say more"))
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use swathe::{Error, ErrorKind};
 
@@ -20,9 +21,40 @@ pub(crate) enum Done {
     Stopped,
 }
 
+/// Whether messages are JSON lines.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on messages are JSON lines.
+pub(crate) fn say_as_json() {
+    AS_JSON.store(true, Ordering::Relaxed);
+}
+
 /// Writes to stderr, where nobody may be listening.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    said("information", text);
+}
+
+/// Writes an error to stderr.
+pub(crate) fn complain(text: &str) {
+    if AS_JSON.load(Ordering::Relaxed) {
+        said("error", text);
+    } else {
+        said("error", &format!("swathe: {text}"));
+    }
+}
+
+fn said(level: &str, text: &str) {
+    let line = if AS_JSON.load(Ordering::Relaxed) {
+        serde_json::json!({ "level": level, "message": text }).to_string()
+    } else {
+        text.to_owned()
+    };
+    say_line(&line);
+}
+
+/// Writes a line to stderr as it is.
+pub(crate) fn say_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Writes a result to stdout. A reader that went away is no error.
@@ -43,7 +75,7 @@ pub(crate) fn of(outcome: Result<Done, Error>) -> ExitCode {
         Ok(Done::None) => ExitCode::from(6),
         Ok(Done::Stopped) => ExitCode::from(crate::signals::exit_code()),
         Err(error) => {
-            say(&format!("swathe: {error}"));
+            complain(&error.to_string());
             if error.kind() == ErrorKind::Bug {
                 say(REPORT);
             }
@@ -80,7 +112,7 @@ pub(crate) fn install_panic_message() {
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
             inherited(panic);
         } else {
-            say(&format!("swathe: {panic}"));
+            complain(&panic.to_string());
         }
     }));
 }

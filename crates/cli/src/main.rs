@@ -26,6 +26,9 @@ fn main() -> ExitCode {
             );
         }
     };
+    if matches!(arguments.try_get_one::<String>("log"), Ok(Some(form)) if form == "json") {
+        exit::say_as_json();
+    }
     let outcome = match name {
         "info" => commands::info::run(arguments),
         "operators" => commands::operators::run(arguments),

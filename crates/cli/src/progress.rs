@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swathe::{Observer, Progress};
 
-use crate::exit::say;
+use crate::exit::say_line;
 
 /// How progress is shown.
 pub(crate) enum Shown {
@@ -63,7 +63,7 @@ impl Observer for Shown {
                 if done || last.elapsed() >= Duration::from_millis(100) {
                     *last = Instant::now();
                     let Progress { tiles_done, tiles, pixels_done, pixels } = progress;
-                    say(&format!(
+                    say_line(&format!(
                         "{{\"tiles_done\":{tiles_done},\"tiles\":{tiles},\"pixels_done\":{pixels_done},\"pixels\":{pixels}}}"
                     ));
                 }
@@ -78,7 +78,7 @@ impl Observer for Shown {
                 bar.reset();
                 bar.set_prefix(format!("pass {pass} of {passes} ({what}) "));
             }
-            Shown::Json(_) => say(&format!("{{\"pass\":{pass},\"passes\":{passes}}}")),
+            Shown::Json(_) => say_line(&format!("{{\"pass\":{pass},\"passes\":{passes}}}")),
             Shown::Nothing => {}
         }
     }

@@ -116,6 +116,20 @@ fn an_interrupted_run_leaves_nothing() {
 }
 
 #[test]
+fn messages_are_json_lines_where_that_is_asked() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 300x200 --quiet");
+    let ended = folder.run("gaussian a.tif b.tif --sigma 2 --log json --progress json");
+    assert!(ended.stderr.lines().count() > 1);
+    for line in ended.stderr.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).unwrap().is_object());
+    }
+    let ended = folder.run("gaussian a.tif b.tif --sigma 2 --log json");
+    let said: serde_json::Value = serde_json::from_str(ended.stderr.trim()).unwrap();
+    assert_eq!((ended.code, &said["level"]), (2, &"error".into()));
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let folder = Folder::new();
     let command = format!("set -o pipefail; {} operators --json | head -c 1", env!("CARGO_BIN_EXE_swathe"));

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use swathe::{Batch, BatchObserver, BatchReport, Error, SceneOutcome, Status};
 
-use crate::exit::{Done, print, say};
+use crate::exit::{Done, complain, print, say};
 use crate::signals;
 
 /// Runs the command.
@@ -38,7 +38,7 @@ struct Told {
 impl BatchObserver for Told {
     fn scene_ended(&self, outcome: &SceneOutcome, ended: usize, scenes: usize) {
         if let (Some(error), Status::Failed) = (&outcome.error, outcome.status) {
-            say(&format!("swathe: {ended} of {scenes}: `{}`: {error}", outcome.input));
+            complain(&format!("{ended} of {scenes}: `{}`: {error}", outcome.input));
         } else if !self.quiet {
             say(&format!("{ended} of {scenes}: `{}` {}", outcome.output, word(outcome.status)));
         }
