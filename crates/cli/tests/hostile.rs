@@ -4,7 +4,7 @@
 //! Small disks are mounted in a name space of the test's own, which needs no rights; where the system forbids that, the
 //! tests say so and look at nothing.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod command;
 
