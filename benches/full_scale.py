@@ -118,7 +118,8 @@ def main():
         output.unlink(missing_ok=True)
         words = FILTER if arguments.operator == "gaussian" else FILTER[4:]
         figures = run([swathe, arguments.operator, source, output, *words, *options], report, group)
-        output.unlink(missing_ok=True)
+        for made in (output, output.with_name(output.name + ".receipt")):
+            made.unlink(missing_ok=True)
         return figures
 
     promises = []

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""One operator of each kind on a scene larger than the budget, each in a memory control group of the budget and 32 MiB.
+
+    python3 benches/one_of_each.py --swathe target/release/swathe --dir DIR [--size 80000x60000] [--memory 256] [--only NAME ...]
+
+Prints, for each run, the predicted and the measured peak, the group's own peak, wall and CPU time, and whether it was
+killed; exits with 1 where one was, or where a peak was above the budget. Needs root, cgroup v1 or v2, and room in DIR for
+the scene and one output; removes what it makes.
+"""
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from full_scale import MIB, Group, run
+
+KINDS = [
+    ("point", "stretch", ["--percentiles", "2,98"]),
+    ("point, of several inputs", "calc", None),
+    ("smoothing", "gaussian", ["--sigma", "2.2"]),
+    ("local statistics", "stddev", ["--size", "9", "--type", "u16"]),
+    ("rank", "median", ["--size", "5"]),
+    ("morphology", "open", ["--size", "15"]),
+    ("edges", "sobel", ["--type", "i16"]),
+    ("speckle", "enhanced-lee", ["--size", "7", "--looks", "4", "--type", "u16"]),
+    ("terrain", "slope", []),
+    ("geometry", "transpose", []),
+    ("geometry", "resize", ["--scale", "0.5", "--method", "cubic"]),
+    ("whole raster", "accumulate", ["--axis", "y", "--op", "max"]),
+    ("compressed", "copy", ["--compress", "zstd:1"]),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--swathe", default="target/release/swathe", type=Path)
+    parser.add_argument("--dir", required=True, type=Path)
+    parser.add_argument("--size", default="80000x60000")
+    parser.add_argument("--memory", default=256, type=int, help="the budget in MiB")
+    parser.add_argument("--only", nargs="*", help="operators to run")
+    arguments = parser.parse_args()
+    arguments.dir.mkdir(parents=True, exist_ok=True)
+    scene, output = arguments.dir / "scene.tif", arguments.dir / "output.tif"
+    report = arguments.dir / "report.json"
+    swathe = str(arguments.swathe.resolve())
+    subprocess.run([swathe, "generate", str(scene), "--size", arguments.size, "--progress", "none", "--quiet"], check=True)
+    failed = False
+    for kind, operator, options in KINDS:
+        if arguments.only and operator not in arguments.only:
+            continue
+        if operator == "calc":
+            command = [swathe, "calc", str(output), "sqrt(A) * 2 + A", "-A", str(scene), "--type", "u16"]
+        else:
+            command = [swathe, operator, str(scene), str(output), *options]
+        command += ["--memory", f"{arguments.memory}MiB", "--progress", "none", "--quiet"]
+        group = Group((arguments.memory + 32) * MIB)
+        figures = run(command, report, group)
+        over = "failed" in figures or figures["measured"] > arguments.memory * MIB
+        if "failed" in figures:
+            said = f"exit code {figures['failed']} after {figures['wall']:.0f} s"
+        else:
+            said = (f"predicted {figures['predicted'] / MIB:.0f}, measured {figures['measured'] / MIB:.0f} MiB, "
+                    f"{figures['wall']:.0f} s, {figures['cpu']:.0f} CPU s, {figures['limited_by']}")
+        peak = group.leave()
+        failed |= over
+        print(f"{kind}: {operator}: {'NOT ' if over else ''}held: {said}; the group's peak {peak / MIB:.0f} MiB", flush=True)
+        for file in (output, report, Path(f"{output}.receipt")):
+            file.unlink(missing_ok=True)
+    scene.unlink(missing_ok=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
