@@ -32,6 +32,9 @@ const READ_COST: f64 = 0.5;
 const CACHE_BYTES: f64 = 4.5e6;
 const CACHE_MISS_COST: f64 = 0.15;
 
+/// Bytes of the journal that a tile takes, rather more than less.
+const JOURNAL_LINE: u64 = 512;
+
 /// A tile shape that fits the budget.
 struct Choice {
     grid: TileGrid,
@@ -79,7 +82,12 @@ impl Plan {
 
     /// Has a journal kept of the run, from which another can go on.
     #[must_use]
-    pub fn keeping(self, keep: Box<dyn Keep>) -> Self {
+    pub fn keeping(mut self, keep: Box<dyn Keep>) -> Self {
+        // A line for each tile, and a row of the output for each that may be under way where rows are carried on.
+        let output = self.graph.output();
+        let row = (output.size.width * output.bands * output.sample_type.size()) as u64;
+        let journal = self.grid.count() * JOURNAL_LINE + 2 * (self.summary.threads + 1) * row;
+        self.summary.disk_needed_bytes = self.summary.disk_needed_bytes.saturating_add(journal);
         Plan { keep: Some(keep), ..self }
     }
 
