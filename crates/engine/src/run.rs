@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
-use swathe_core::{Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
+use swathe_core::{Destination, Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
 
 use crate::evaluate::Workspace;
 use crate::grid::TileGrid;
@@ -92,6 +92,9 @@ impl Plan {
         let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
         let position = journal.map_or_else(Position::default, |journal| journal.position().clone());
         tiles_done.store(position.tiles, Ordering::Relaxed);
+        if position.tiles == 0 {
+            check_disk(destination.as_ref(), summary.disk_needed_bytes)?;
+        }
         let sink = match journal {
             None => destination.create()?,
             Some(journal) => {
@@ -157,6 +160,19 @@ impl Plan {
             plan: summary,
             passes_before: Vec::new(),
         })
+    }
+}
+
+/// Checks that the disk can hold the output and the journal beside it.
+fn check_disk(destination: &dyn Destination, needed_bytes: u64) -> Result<()> {
+    match destination.free_bytes() {
+        Some(free) if free < needed_bytes => Err(Error::limit(format!(
+            "`{}` needs {} MiB, and {} MiB are free on its disk",
+            destination.name(),
+            needed_bytes.div_ceil(1 << 20),
+            free >> 20
+        ))),
+        _ => Ok(()),
     }
 }
 
