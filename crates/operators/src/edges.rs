@@ -9,12 +9,12 @@ const TYPES: &str = "8- and 16-bit integers are computed in f32, exactly but for
 const NODATA: &str = "a pixel without data, or with a neighbour without that counts, has none; with float output NaN stands for it";
 
 /// The type of a derivative where none is asked for: signed, and as fine as the input.
-fn derivative_type(input: SampleType) -> SampleType {
+pub(crate) fn derivative_type(input: SampleType) -> SampleType {
     if input.fits_f32() { SampleType::F32 } else { SampleType::F64 }
 }
 
 /// A raster of derivatives: other numbers than the input's, among which its nodata value may well occur.
-fn derivative(input: &RasterInfo, sample_type: SampleType) -> RasterInfo {
+pub(crate) fn derivative(input: &RasterInfo, sample_type: SampleType) -> RasterInfo {
     let mut output = input.with_new_values(sample_type);
     if sample_type.is_float() {
         output.nodata = input.nodata.map(|_| Scalar::Float(f64::NAN));

@@ -1,8 +1,10 @@
 //! Operators that look at a window around each pixel.
 
+mod blend;
 mod chained_spread;
 pub mod convolve;
-pub(crate) mod correlation;
+mod correlation;
+pub mod difference_of_gaussians;
 mod exact_spread;
 pub mod gaussian;
 mod integer_sums;
@@ -12,5 +14,6 @@ pub(crate) mod neighbours;
 mod real_spread;
 pub(crate) mod real_sums;
 pub(crate) mod surroundings;
+pub mod unsharp;
 pub mod variance;
 pub(crate) mod window_statistics;

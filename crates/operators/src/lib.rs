@@ -40,6 +40,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &focal::convolve::SPEC,
     &point::copy::SPEC,
     &focal::variance::VARIATION,
+    &focal::difference_of_gaussians::SPEC,
     &morphology::dilation::SPEC,
     &speckle::enhanced_frost::SPEC,
     &speckle::enhanced_lee::SPEC,
@@ -78,6 +79,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &terrain::relief::TPI,
     &geometry::reorient::TRANSPOSE,
     &terrain::relief::TRI,
+    &focal::unsharp::SPEC,
     &focal::variance::VARIANCE,
 ];
 

@@ -112,6 +112,7 @@ impl Array {
 /// The folders of frozen values.
 #[rustfmt::skip] // one folder a line
 const FOLDERS: &[&str] = &[
+    "detail",
     "edges",
     "morphology",
     "motion",

@@ -42,7 +42,7 @@ pub(crate) enum Kernel<A> {
 }
 
 impl<A: Real> Kernel<A> {
-    fn size(&self) -> Size {
+    pub(crate) fn size(&self) -> Size {
         match self {
             Kernel::Separable { x, y } => Size::new(x.len(), y.len()),
             Kernel::Direct { size, .. } => *size,
@@ -50,7 +50,7 @@ impl<A: Real> Kernel<A> {
     }
 
     /// 1 where a weight counts.
-    fn support(&self) -> Self {
+    pub(crate) fn support(&self) -> Self {
         match self {
             Kernel::Separable { x, y } => Kernel::Separable { x: x.support(), y: y.support() },
             Kernel::Direct { size, weights } => Kernel::Direct { size: *size, weights: weights.support() },
@@ -58,7 +58,7 @@ impl<A: Real> Kernel<A> {
     }
 
     /// The sum over a window full of 1, by the arithmetic that rows go through.
-    fn total(&self) -> A {
+    pub(crate) fn total(&self) -> A {
         let (one, mut sum) = ([A::ONE], [A::ZERO]);
         match self {
             Kernel::Separable { x, y } => {
@@ -146,14 +146,7 @@ impl<A: Real> Correlation<A> {
 
     /// Columns of a block.
     fn block(&self, width: usize) -> usize {
-        let columns = RING_BYTES / (self.size().height * size_of::<A>());
-        (columns / 64 * 64).clamp(128, 2048).min(width)
-    }
-
-    fn plane_size(&self, size: ScratchSize, block: usize) -> ScratchSize {
-        let line = block + self.size().width - 1;
-        let ring = stride::<A>(self.plan.kernel.ring_width(block)) * self.size().height;
-        size.with::<A>(line).with::<A>(ring).with::<A>(block)
+        block_columns::<A>(self.size().height, width)
     }
 
     /// The sums of one block of columns, all of it data.
@@ -219,8 +212,7 @@ impl<A: Real> Correlation<A> {
     fn settle(&self, sums: &mut [A], weights: &[A], valid: &mut [u8]) {
         match self.plan.missing {
             Missing::Normalise { least_share } => {
-                let (total, least_share) = (self.total, A::of(least_share));
-                dispatch!(level(), simd => normalise(simd, sums, weights, valid, total, least_share));
+                normalise_sums(sums, weights, valid, self.total, A::of(least_share));
             }
             Missing::Refuse => {
                 for (flag, &missing) in valid.iter_mut().zip(weights) {
@@ -240,6 +232,23 @@ impl<A: Real> Correlation<A> {
             None => dispatch!(level(), simd => divide_and_shift(simd, sums, scale, offset)),
         }
     }
+}
+
+/// Columns of a block, under a kernel of that height.
+pub(super) fn block_columns<A>(kernel_height: usize, width: usize) -> usize {
+    let columns = RING_BYTES / (kernel_height * size_of::<A>());
+    (columns / 64 * 64).clamp(128, 2048).min(width)
+}
+
+/// Makes up in `sums` for the weights of pixels without data, and takes the flag of those with too little left.
+pub(super) fn normalise_sums<A: Real>(
+    sums: &mut [A],
+    weights: &[A],
+    valid: &mut [u8],
+    total: A,
+    least_share: A,
+) {
+    dispatch!(level(), simd => normalise(simd, sums, weights, valid, total, least_share));
 }
 
 /// `sum * total / weight`, where that is a number and enough of the weights are there.
@@ -298,7 +307,7 @@ fn stride<A>(width: usize) -> usize {
 }
 
 /// The rows that the sums of one block run over.
-struct Plane<'a, A> {
+pub(super) struct Plane<'a, A> {
     columns: usize,
     stride: usize,
     height: usize,
@@ -308,7 +317,14 @@ struct Plane<'a, A> {
 }
 
 impl<'a, A: Real> Plane<'a, A> {
-    fn take(kernel: &Kernel<A>, columns: usize, scratch: &mut Frame<'a>) -> Self {
+    /// What [`Plane::take`] takes, in addition to `size`.
+    pub(super) fn scratch(kernel: &Kernel<A>, size: ScratchSize, columns: usize) -> ScratchSize {
+        let line = columns + kernel.size().width - 1;
+        let ring = stride::<A>(kernel.ring_width(columns)) * kernel.size().height;
+        size.with::<A>(line).with::<A>(ring).with::<A>(columns)
+    }
+
+    pub(super) fn take(kernel: &Kernel<A>, columns: usize, scratch: &mut Frame<'a>) -> Self {
         let (size, stride) = (kernel.size(), stride::<A>(kernel.ring_width(columns)));
         Plane {
             columns,
@@ -321,7 +337,7 @@ impl<'a, A: Real> Plane<'a, A> {
     }
 
     /// Where row `y` of the input is to be put.
-    fn line(&mut self, kernel: &Kernel<A>, y: usize) -> &mut [A] {
+    pub(super) fn line(&mut self, kernel: &Kernel<A>, y: usize) -> &mut [A] {
         match kernel {
             Kernel::Separable { .. } => self.line,
             Kernel::Direct { .. } => &mut self.ring[y % self.height * self.stride..][..self.line.len()],
@@ -329,7 +345,7 @@ impl<'a, A: Real> Plane<'a, A> {
     }
 
     /// Takes row `y` in.
-    fn push(&mut self, kernel: &Kernel<A>, y: usize) {
+    pub(super) fn push(&mut self, kernel: &Kernel<A>, y: usize) {
         if let Kernel::Separable { x, .. } = kernel {
             let filtered = &mut self.ring[y % self.height * self.stride..][..self.columns];
             let line = &*self.line;
@@ -338,7 +354,7 @@ impl<'a, A: Real> Plane<'a, A> {
     }
 
     /// The sums over the window whose last row is `y`.
-    fn sum(&mut self, kernel: &Kernel<A>, y: usize) -> &mut [A] {
+    pub(super) fn sum(&mut self, kernel: &Kernel<A>, y: usize) -> &mut [A] {
         let (ring, stride, height) = (&*self.ring, self.stride, self.height);
         // Row j of the window is row y + 1 + j - height of the input.
         let first = (y + 1) % height;
@@ -371,7 +387,8 @@ impl<A: Real> Operator for Correlation<A> {
 
     fn scratch_bytes(&self, output: Size) -> usize {
         let block = self.block(output.width);
-        let planes = self.plane_size(self.plane_size(ScratchSize::new(), block), block);
+        let plane = |size| Plane::scratch(&self.plan.kernel, size, block);
+        let planes = plane(plane(ScratchSize::new()));
         planes.with::<u8>(block + self.size().width - 1).with::<u8>(block).bytes()
     }
 

@@ -152,6 +152,15 @@ pub(crate) fn smoothed(input: &RasterInfo, sample_type: SampleType) -> RasterInf
     output
 }
 
+/// The bells of one or two standard deviations, along x and y.
+pub(super) fn bells<A: Real>(sigmas: &[f64], truncate: f64) -> Result<Kernel<A>> {
+    let taps = |sigma: f64| -> Result<Taps<A>> {
+        let weights = bell(sigma, radius(sigma, None, truncate)?);
+        Ok(Taps::new(weights.into_iter().map(A::of).collect()))
+    };
+    Ok(Kernel::Separable { x: taps(sigmas[0])?, y: taps(sigmas[sigmas.len() - 1])? })
+}
+
 /// Pixels from the middle to the edge of the window.
 fn radius(sigma: f64, size: Option<usize>, truncate: f64) -> Result<usize> {
     if sigma == 0.0 {
@@ -169,7 +178,7 @@ fn radius(sigma: f64, size: Option<usize>, truncate: f64) -> Result<usize> {
     let radius = truncate * sigma + 0.5;
     if 2.0 * radius > GREATEST_SIZE as f64 {
         return Err(Error::usage(format!(
-            "--sigma: a window of {} pixels is wider than {GREATEST_SIZE}; give a smaller `--truncate` or `--size`",
+            "the window of sigma `{sigma}` has {} pixels and is wider than {GREATEST_SIZE}; give a smaller sigma, `--truncate` or size",
             2 * radius as usize + 1
         )));
     }
