@@ -116,6 +116,11 @@ fn strips_to_tiles_through_memory_maps() {
 }
 
 #[test]
+fn overviews_on_the_way() {
+    compare(SCENES, &[], &["copy"], &["--format", "cog", "--compress", "zstd:1"]);
+}
+
+#[test]
 fn bands_apart_and_wide_samples() {
     compare(
         WIDE_SCENES,

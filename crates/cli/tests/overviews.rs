@@ -105,6 +105,7 @@ fn tiles_threads_and_budget_do_not_show() {
         folder.well(&format!("copy a.tif first.tif --format cog {options} --quiet --overwrite --threads 1"));
         assert_optimized(&folder, "first.tif", 5);
         folder.well("compare a.tif first.tif");
+        assert!(folder.well("info first.tif").contains("tiles, cloud-optimized"));
         let first = std::fs::read(folder.file("first.tif")).unwrap();
         for run in ["--threads 4 --tile 128x64", "--threads 2 --tile 1024x128", "--threads 3 --memory 24MiB"]
         {

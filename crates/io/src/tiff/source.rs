@@ -27,6 +27,8 @@ pub(crate) struct TiffSource {
     pages: Pages,
     /// Sizes of the smaller copies, in this file or beside it.
     overviews: Vec<Size>,
+    /// Whether the file says that its blocks lie as in a Cloud-Optimized GeoTIFF.
+    optimized: bool,
 }
 
 /// Which image of a file, each number from 0.
@@ -108,7 +110,8 @@ impl TiffSource {
         let alpha = info.metadata.colours.iter().position(opacity).filter(|_| mask.is_none());
         info.mask = mask.is_some() || alpha.is_some();
         let image = Image::new(layout, structure.order);
-        TiffSource { image, mask, alpha, info, big: structure.big, pages, overviews, file }
+        let (big, optimized) = (structure.big, is_optimized(&file, structure.big));
+        TiffSource { image, mask, alpha, info, big, pages, overviews, optimized, file }
     }
 
     /// Reads the mask's part of a tile: 255 where there is data.
@@ -126,6 +129,17 @@ impl TiffSource {
         }
         Ok(())
     }
+}
+
+/// Whether the text that GDAL puts before the first directory says that the directories come first, and still holds.
+fn is_optimized(file: &InputFile, big: bool) -> bool {
+    let mut text = [0; 200];
+    let start = if big { 16 } else { 8 };
+    if file.read_at(start, &mut text).is_err() || !text.starts_with(b"GDAL_STRUCTURAL_METADATA_SIZE=") {
+        return false;
+    }
+    let said = |words: &[u8]| text.windows(words.len()).any(|part| part == words);
+    said(b"LAYOUT=IFDS_BEFORE_DATA") && !said(b"KNOWN_INCOMPATIBLE_EDITION=YES")
 }
 
 /// The mask of an image, where a directory holds one that fits.
@@ -239,9 +253,14 @@ impl Source for TiffSource {
     fn details(&self) -> Vec<(&'static str, String)> {
         let layout = &self.image.layout;
         let order = if self.image.order() == ByteOrder::Little { "little endian" } else { "big endian" };
+        let stored_as = match (self.optimized, layout.tiled) {
+            (true, _) => "tiles, cloud-optimized",
+            (false, true) => "tiles",
+            (false, false) => "strips",
+        };
         let mut details = vec![
             ("format", format!("{}, {order}", if self.big { "BigTIFF" } else { "TIFF" })),
-            ("layout", if layout.tiled { "tiles".to_owned() } else { "strips".to_owned() }),
+            ("layout", stored_as.to_owned()),
             ("interleave", if layout.planar { "band".to_owned() } else { "pixel".to_owned() }),
             ("photometric", tag::photometric_name(layout.photometric).to_owned()),
             ("compression", tag::compression_name(layout.compression).to_owned()),

@@ -70,18 +70,12 @@ impl Reducer {
         scratch: &mut Frame<'_>,
     ) {
         let scale = Scale { from, to };
-        let opacity = |band: usize| {
-            let colour = self.info.metadata.colours.get(band);
-            matches!(colour, Some(Colour::Alpha | Colour::AssociatedAlpha))
-        };
         let columns = scratch.take::<f64>(source.window().width);
         let flags = scratch.take::<u8>(source.window().width);
         with_sample!(self.info.sample_type, T => {
-            let fill: T = fill_value(&self.info);
+            let validity = Validity::<T>::new(&self.info, NodataPolicy::Ignore);
+            let rule = Rule { validity, fill: fill_value(&self.info) };
             for band in 0..self.info.bands {
-                // Of transparent pixels the colour counts for nothing, but their opacity does.
-                let policy = if opacity(band) { NodataPolicy::Value } else { NodataPolicy::Ignore };
-                let rule = Rule { validity: Validity::<T>::new(&self.info, policy), fill };
                 match self.method {
                     OverviewMethod::Nearest => nearest::<T>(source, scale, band, target),
                     OverviewMethod::Mode => mode(source, scale, band, target, rule),
