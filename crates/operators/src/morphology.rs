@@ -2,7 +2,7 @@
 //! other, and differences of them.
 
 mod chain;
-mod compare;
+pub(crate) mod compare;
 pub mod dilation;
 mod element;
 pub mod erosion;

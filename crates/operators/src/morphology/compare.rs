@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Erode,
     /// The greatest over the element turned round.
     Dilate,
+    /// The greatest over the element as it is.
+    Maximum,
 }
 
 /// What is put out.
@@ -48,6 +50,7 @@ pub(crate) fn bind(parameters: &Parameters, input: &RasterInfo, recipe: Recipe) 
             let (kept, element) = match step {
                 Step::Erode => (Kept::Least, element.clone()),
                 Step::Dilate => (Kept::Greatest, element.reflected()),
+                Step::Maximum => (Kept::Greatest, element.clone()),
             };
             // Around pixels without data several small windows are not one large one.
             match element.repeated(iterations).filter(|_| !may_lack) {

@@ -4,12 +4,11 @@
 //! the window's. *Boundary*: `--boundary`. *Types*: any. *Nodata*: left out, the extreme of the rest taken. *Source*: van
 //! Herk 1992. *Agrees with*: `scipy.ndimage.minimum_filter` and `maximum_filter` exactly.
 
-use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
+use swathe_core::{Documentation, Group, OperatorSpec, Parameter};
 
-use super::filter;
 use super::footprint::{FOOTPRINT, SIZE};
-use super::statistic::{Place, Statistic};
-use super::{COST, HALO, NODATA, TYPES};
+use super::{HALO, NODATA, TYPES};
+use crate::morphology::compare::{Recipe, Step, bind};
 
 const TRIALS: &[&str] = &[
     "size=3",
@@ -24,7 +23,7 @@ const fn documentation(formula: &'static str, agrees: &'static str, example: &'s
         halo: HALO,
         types: TYPES,
         nodata: NODATA,
-        cost: COST,
+        cost: "3 comparisons along y, of any height, and 2 to 4 along x for each factor of 4 in the width; other shapes more",
         source: "van Herk 1992",
         agrees,
         example,
@@ -44,7 +43,7 @@ pub static MINIMUM: OperatorSpec = OperatorSpec {
         "swathe minimum scene.tif floor.tif --size 15",
     ),
     trials: TRIALS,
-    bind: |parameters, inputs| bind(parameters, inputs, Place::First),
+    bind: |parameters, inputs| bind(parameters, &inputs[0], Recipe::Steps(&[Step::Erode])),
 };
 
 /// The description of `maximum`.
@@ -60,12 +59,8 @@ pub static MAXIMUM: OperatorSpec = OperatorSpec {
         "swathe maximum scene.tif ceiling.tif --size 15",
     ),
     trials: TRIALS,
-    bind: |parameters, inputs| bind(parameters, inputs, Place::Last),
+    bind: |parameters, inputs| bind(parameters, &inputs[0], Recipe::Steps(&[Step::Maximum])),
 };
-
-fn bind(parameters: &Parameters, inputs: &[RasterInfo], place: Place) -> Result<Box<dyn Operator>> {
-    filter::bind(parameters, &inputs[0], Statistic::Place(place))
-}
 
 #[cfg(test)]
 mod tests {

@@ -12,12 +12,8 @@ pub(crate) enum Statistic {
 /// A place in the order of a window's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Place {
-    /// The least.
-    First,
     /// The middle, of an even number the upper of the two.
     Middle,
-    /// The greatest.
-    Last,
     /// That one, counted from 0, of a full window.
     Rank(usize),
     /// From 0 to 100.
@@ -29,9 +25,7 @@ impl Place {
     pub(crate) fn among(self, count: usize, full: usize) -> usize {
         let last = count - 1;
         match self {
-            Place::First => 0,
             Place::Middle => count / 2,
-            Place::Last => last,
             // The same share of the window, to the nearest: the first stays first, the middle middle, the last last.
             Place::Rank(rank) => ((rank * count + full / 2) / full).min(last),
             // As scipy computes it, rounding errors included.

@@ -2,7 +2,7 @@
 
 use swathe_core::Sample;
 
-use super::lanes::{Counter, LANES, Lanes, Way, count, mask_at, one_if};
+use super::lanes::{Counter, In, LANES, Lanes, Masks, Out, Way, count, one_if};
 
 /// A sample as an unsigned number of 8 or 16 bits, of the same order.
 pub(crate) trait Code: Sample {
@@ -101,7 +101,7 @@ pub(crate) struct Pixels<'a, X, C> {
     pub(crate) codes: &'a [X],
     /// 1 for data; `None` where all are.
     pub(crate) flags: Option<&'a [u8]>,
-    pub(crate) masks: &'a [C],
+    pub(crate) masks: Masks<'a, C>,
 }
 
 /// What is looked for in each window.
@@ -141,12 +141,12 @@ impl<'a, C: Counter> Bins<'a, C> {
 
     /// Counts pixels by their high bytes.
     #[inline(always)]
-    pub(crate) fn count<X: Code>(&mut self, pixels: Pixels<'_, X, C>, way: Way) {
+    pub(crate) fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
         match pixels.flags {
             None => {
                 let mut below = self.below;
                 for (index, &code) in pixels.codes.iter().enumerate() {
-                    self.count_one(code, mask_at(pixels.masks, index), &mut below, way);
+                    self.count_one::<W, X>(code, pixels.masks.of(index), &mut below);
                 }
                 self.below = below;
             }
@@ -154,9 +154,9 @@ impl<'a, C: Counter> Bins<'a, C> {
                 let (mut below, mut total) = (self.below, self.total);
                 for (index, (&code, &flag)) in pixels.codes.iter().zip(flags).enumerate() {
                     if flag != 0 {
-                        let mask = mask_at(pixels.masks, index);
-                        self.count_one(code, mask, &mut below, way);
-                        count(&mut total, mask, way);
+                        let mask = pixels.masks.of(index);
+                        self.count_one::<W, X>(code, mask, &mut below);
+                        count::<W, C>(&mut total, mask);
                     }
                 }
                 (self.below, self.total) = (below, total);
@@ -165,34 +165,38 @@ impl<'a, C: Counter> Bins<'a, C> {
     }
 
     #[inline(always)]
-    fn count_one<X: Code>(&mut self, code: X, mask: &Lanes<C>, below: &mut Lanes<C>, way: Way) {
+    fn count_one<W: Way, X: Code>(&mut self, code: X, mask: &Lanes<C>, below: &mut Lanes<C>) {
         let high = code.high();
-        count(&mut self.bins[usize::from(high)], mask, way);
-        let under = if high < self.mark { C::ALL } else { C::default() };
+        count::<W, C>(&mut self.bins[usize::from(high)], mask);
+        // All bits where the pixel lies below the mark; a comparison would become a branch that is hard to foresee.
+        let under = C::of(((i32::from(high) - i32::from(self.mark)) >> 31) as usize);
         let mut counted = *mask;
         for lane in 0..LANES {
             counted[lane] = mask[lane] & under;
         }
-        count(below, &counted, way);
+        count::<W, C>(below, &counted);
     }
 
-    /// The bins that hold what is wanted; the mark moves to the first of them.
+    /// The bins that hold what is wanted by at least one window; the mark moves to the first of them.
     #[inline(always)]
     pub(crate) fn find(&mut self, wanted: &Wanted<C>) -> Found<C> {
         while self.mark > 0 && is_past(&self.below, &wanted.ends) {
             self.mark -= 1;
-            count(&mut self.below, &self.bins[usize::from(self.mark)], Way::Out);
+            count::<Out, C>(&mut self.below, &self.bins[usize::from(self.mark)]);
+        }
+        while self.mark < 255 {
+            let mut next = self.below;
+            count::<In, C>(&mut next, &self.bins[usize::from(self.mark)]);
+            if is_past(&next, &wanted.ends) {
+                break;
+            }
+            (self.mark, self.below) = (self.mark + 1, next);
         }
         let mut found = Found { bin: [C::of(usize::from(self.mark)); LANES], before: self.below };
         let mut sum = self.below;
-        for bin in usize::from(self.mark)..256 {
-            count(&mut sum, &self.bins[bin], Way::In);
-            let further = advance(&mut found, &sum, &wanted.ends);
-            if further == 0 {
+        for bin in &self.bins[usize::from(self.mark)..] {
+            if !advance(&mut found, &mut sum, bin, &wanted.ends) {
                 break;
-            }
-            if further == wanted.windows && bin < 255 {
-                (self.mark, self.below) = (bin as u8 + 1, sum);
             }
         }
         found
@@ -209,18 +213,24 @@ fn is_past<C: Counter>(below: &Lanes<C>, ends: &Lanes<C>) -> bool {
     past > C::default()
 }
 
-/// Moves the windows whose place lies after the `sum` values so far to the next bin, and says how many these are.
+/// Adds a bin to the `sum` of those before it, moves the windows whose place lies after it to the next one, and says
+/// whether there are any.
 #[inline(always)]
-pub(crate) fn advance<C: Counter>(found: &mut Found<C>, sum: &Lanes<C>, ends: &Lanes<C>) -> usize {
-    let (sum, ends, mut bin, mut before) = (*sum, *ends, found.bin, found.before);
+pub(crate) fn advance<C: Counter>(
+    found: &mut Found<C>,
+    sum: &mut Lanes<C>,
+    bin: &Lanes<C>,
+    ends: &Lanes<C>,
+) -> bool {
+    let bin = *bin;
     let mut further = C::default();
     for lane in 0..LANES {
-        let passed = sum[lane] < ends[lane];
-        bin[lane] = bin[lane].plus(one_if(passed));
-        // The sum only grows, so that the greatest one passed is the last.
-        before[lane] = before[lane].max(sum[lane] & if passed { C::ALL } else { C::default() });
-        further = further.plus(one_if(passed));
+        sum[lane] = sum[lane].plus(bin[lane]);
+        let passed = if sum[lane] < ends[lane] { C::ALL } else { C::default() };
+        found.bin[lane] = found.bin[lane].minus(passed);
+        // Not a choice between two sums, which the compiler would store through a mask and wait for.
+        found.before[lane] = found.before[lane].plus(bin[lane] & passed);
+        further = further.max(passed);
     }
-    (found.bin, found.before) = (bin, before);
-    further.number()
+    further > C::default()
 }

@@ -88,25 +88,65 @@ pub(crate) fn one_if<C: Counter>(condition: bool) -> C {
     if condition { C::ONE } else { C::default() }
 }
 
-/// A pixel that enters, or one that leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    In,
-    Out,
+/// What happens to a pixel: a type, so that no loop asks.
+pub(crate) trait Way {
+    /// The count with `number` more or less.
+    fn change<C: Counter>(count: C, number: C) -> C;
+}
+
+/// It enters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct In;
+
+impl Way for In {
+    #[inline(always)]
+    fn change<C: Counter>(count: C, number: C) -> C {
+        count.plus(number)
+    }
+}
+
+/// It leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Out;
+
+impl Way for Out {
+    #[inline(always)]
+    fn change<C: Counter>(count: C, number: C) -> C {
+        count.minus(number)
+    }
 }
 
 /// Counts a pixel in the lanes of `mask`.
 #[inline(always)]
-pub(crate) fn count<C: Counter>(bin: &mut Lanes<C>, mask: &Lanes<C>, way: Way) {
+pub(crate) fn count<W: Way, C: Counter>(bin: &mut Lanes<C>, mask: &Lanes<C>) {
     // Copies, so that the compiler need not ask whether the two are the same.
     let (mut counts, mask) = (*bin, *mask);
     for lane in 0..LANES {
-        counts[lane] = match way {
-            Way::In => counts[lane].plus(mask[lane]),
-            Way::Out => counts[lane].minus(mask[lane]),
-        };
+        counts[lane] = W::change(counts[lane], mask[lane]);
     }
     *bin = counts;
+}
+
+/// 1 for the windows that see a pixel, aligned for vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+pub(crate) struct Mask<C>(pub(crate) Lanes<C>);
+
+/// The masks of the pixels of a run and of the `LANES - 1` after it, from the first window's first pixel on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Masks<'a, C> {
+    table: &'a [Mask<C>],
+    /// How many pixels more than are in the table all windows see.
+    repeated: usize,
+}
+
+impl<'a, C> Masks<'a, C> {
+    /// The mask of a pixel. Each has a place of its own: in a row of numbers seen from ever further on the compiler
+    /// would find each mask's numbers in the one before, and shift them one by one.
+    #[inline(always)]
+    pub(crate) fn of(&self, pixel: usize) -> &'a Lanes<C> {
+        &self.table[pixel.min(LANES - 1).max(pixel.saturating_sub(self.repeated))].0
+    }
 }
 
 /// Pixels beside each other that all windows see at the same place, and which of the windows see each of them.
@@ -125,8 +165,8 @@ pub(crate) struct Edges<C> {
     pub(crate) entering: Vec<Edge>,
     /// Those that the windows saw a row above, by their place in those, and see no longer.
     pub(crate) leaving: Vec<Edge>,
-    /// For each length of a run: zeros, ones, zeros.
-    masks: Vec<C>,
+    /// For each length of a run its masks, one of those that name all windows.
+    masks: Vec<Mask<C>>,
 }
 
 impl<C: Counter> Edges<C> {
@@ -140,9 +180,11 @@ impl<C: Counter> Edges<C> {
                 .map(|&run| {
                     let first_mask = *starts[run.length].get_or_insert_with(|| {
                         let start = edges.masks.len();
-                        edges.masks.resize(start + LANES - 1, C::default());
-                        edges.masks.resize(start + LANES - 1 + run.length, C::ONE);
-                        edges.masks.resize(start + 2 * LANES - 2 + run.length, C::default());
+                        let length = run.length.min(LANES);
+                        edges.masks.extend((0..length + LANES - 1).map(|pixel| {
+                            let seen = |lane: usize| (lane..lane + length).contains(&pixel);
+                            Mask(std::array::from_fn(|lane| one_if(seen(lane))))
+                        }));
                         start
                     });
                     Edge { run, first_mask }
@@ -159,19 +201,12 @@ impl<C: Counter> Edges<C> {
         footprint.hull.width + LANES - 1
     }
 
-    /// The masks of an edge: the last [`LANES`] numbers are the mask of its first pixel, and so on backwards.
+    /// The masks of an edge.
     #[inline(always)]
-    pub(crate) fn masks(&self, edge: Edge) -> &[C] {
-        &self.masks[edge.first_mask..][..edge.run.length + 2 * LANES - 2]
+    pub(crate) fn masks(&self, edge: Edge) -> Masks<'_, C> {
+        let (length, repeated) = (edge.run.length.min(LANES), edge.run.length.saturating_sub(LANES));
+        Masks { table: &self.masks[edge.first_mask..][..length + LANES - 1], repeated }
     }
-}
-
-/// The mask of pixel `index` of an edge.
-#[inline(always)]
-pub(crate) fn mask_at<C>(masks: &[C], index: usize) -> &Lanes<C> {
-    let start = masks.len() - LANES - index;
-    let mask: &[C] = &masks[start..][..LANES];
-    mask.try_into().expect("as many as lanes")
 }
 
 #[cfg(test)]
@@ -182,14 +217,16 @@ mod tests {
 
     #[test]
     fn a_mask_names_the_windows_that_see_a_pixel() {
-        let edges = Edges::<u16>::new(&Footprint::rectangle(Size::new(5, 3)));
-        assert_eq!((edges.all.len(), edges.entering.len(), edges.leaving.len()), (3, 1, 1));
-        assert_eq!((edges.entering[0].run.y, edges.leaving[0].run.y), (2, 0));
-        let masks = edges.masks(edges.entering[0]);
-        for pixel in 0..LANES + 4 {
-            let seen = mask_at(masks, pixel);
-            for (lane, &seen) in seen.iter().enumerate() {
-                assert_eq!(seen == 1, (lane..lane + 5).contains(&pixel), "pixel {pixel}, lane {lane}");
+        for width in [1, 5, 31, 32, 33, 50] {
+            let edges = Edges::<u16>::new(&Footprint::rectangle(Size::new(width, 3)));
+            assert_eq!((edges.all.len(), edges.entering.len(), edges.leaving.len()), (3, 1, 1));
+            assert_eq!((edges.entering[0].run.y, edges.leaving[0].run.y), (2, 0));
+            let masks = edges.masks(edges.entering[0]);
+            for pixel in 0..LANES + width - 1 {
+                for (lane, &seen) in masks.of(pixel).iter().enumerate() {
+                    let sees = (lane..lane + width).contains(&pixel);
+                    assert_eq!(seen == 1, sees, "pixel {pixel}, lane {lane}, {width} wide");
+                }
             }
         }
     }

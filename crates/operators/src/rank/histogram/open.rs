@@ -1,7 +1,7 @@
 //! Open bins: those of the high byte whose values are counted by the low byte as well.
 
 use super::bins::{Code, Found, Pixels, Wanted, advance};
-use super::lanes::{Counter, LANES, Lanes, Way, count, mask_at};
+use super::lanes::{Counter, In, LANES, Lanes, Way, count};
 
 /// Bins that can be open: as many as windows, so that each may have its own.
 const OPEN: usize = LANES;
@@ -38,7 +38,7 @@ impl<'a, C: Counter> OpenBins<'a, C> {
 
     /// Counts those pixels that lie in open bins.
     #[inline(always)]
-    pub(crate) fn count<X: Code>(&mut self, pixels: Pixels<'_, X, C>, way: Way) {
+    pub(crate) fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
         let mut length = 0;
         for (index, &code) in pixels.codes.iter().enumerate() {
             let open = self.place[usize::from(code.high())] != CLOSED;
@@ -46,18 +46,18 @@ impl<'a, C: Counter> OpenBins<'a, C> {
             self.listed[length] = index as u16;
             length += usize::from(open & data);
         }
-        self.count_listed(length, pixels, way);
+        self.count_listed::<W, X>(length, pixels);
     }
 
     #[inline(always)]
-    fn count_listed<X: Code>(&mut self, length: usize, pixels: Pixels<'_, X, C>, way: Way) {
+    fn count_listed<W: Way, X: Code>(&mut self, length: usize, pixels: Pixels<'_, X, C>) {
         for &index in &self.listed[..length] {
             let index = usize::from(index);
-            let (code, mask) = (pixels.codes[index], mask_at(pixels.masks, index));
+            let (code, mask) = (pixels.codes[index], pixels.masks.of(index));
             let place = usize::from(self.place[usize::from(code.high())]);
             let low = usize::from(code.low());
-            count(&mut self.coarse[place * 16 + low / 16], mask, way);
-            count(&mut self.fine[place * 256 + low], mask, way);
+            count::<W, C>(&mut self.coarse[place * 16 + low / 16], mask);
+            count::<W, C>(&mut self.fine[place * 256 + low], mask);
         }
     }
 
@@ -70,7 +70,7 @@ impl<'a, C: Counter> OpenBins<'a, C> {
             self.listed[length] = index as u16;
             length += usize::from((code.high() == high) & data);
         }
-        self.count_listed(length, pixels, Way::In);
+        self.count_listed::<In, X>(length, pixels);
     }
 
     /// Notes that row `row` uses the bin. True where it was closed: it is open now, and empty.
@@ -107,8 +107,7 @@ impl<'a, C: Counter> OpenBins<'a, C> {
         let mut coarse = start;
         let mut sum = [C::default(); LANES];
         for bin in &self.coarse[place * 16..][..16] {
-            count(&mut sum, bin, Way::In);
-            advance(&mut coarse, &sum, &wanted.ends);
+            advance(&mut coarse, &mut sum, bin, &wanted.ends);
         }
         let mut open = wanted.ends;
         while let Some(lane) = open.iter().position(|&end| end > C::default()) {
@@ -121,8 +120,7 @@ impl<'a, C: Counter> OpenBins<'a, C> {
             }
             let mut sum = [C::default(); LANES];
             for bin in &self.fine[place * 256 + group.number() * 16..][..16] {
-                count(&mut sum, bin, Way::In);
-                advance(&mut fine, &sum, &ends);
+                advance(&mut fine, &mut sum, bin, &ends);
             }
             for lane in 0..LANES {
                 if ends[lane] > C::default() {

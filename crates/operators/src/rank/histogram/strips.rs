@@ -5,7 +5,7 @@ use fearless_simd_macros::simd;
 use swathe_core::{Frame, NodataPolicy, ScratchSize, TileView};
 
 use super::bins::{Bins, Code, Found, Pixels, Wanted};
-use super::lanes::{Counter, Edge, Edges, LANES, Lanes, Way};
+use super::lanes::{Counter, Edge, Edges, In, LANES, Lanes, Out, Way};
 use super::open::OpenBins;
 use crate::rank::filter::Ground;
 use crate::rank::footprint::Footprint;
@@ -128,19 +128,29 @@ impl<C: Counter> Slide<'_, C> {
     #[inline(always)]
     fn step<X: Code>(&self, y: usize, bins: &mut Bins<'_, C>, mut open: Option<&mut OpenBins<'_, C>>) {
         let edges = &self.strips.edges;
-        let Some(above) = y.checked_sub(1) else {
-            for &edge in &edges.all {
-                bins.count(self.pixels::<X>(edge, y), Way::In);
+        match y.checked_sub(1) {
+            None => self.change::<In, X>(&edges.all, y, bins, open),
+            Some(above) => {
+                self.change::<In, X>(&edges.entering, y, bins, open.as_deref_mut());
+                self.change::<Out, X>(&edges.leaving, above, bins, open);
             }
-            return;
-        };
-        for (list, y, way) in [(&edges.entering, y, Way::In), (&edges.leaving, above, Way::Out)] {
-            for &edge in list {
-                let pixels = self.pixels::<X>(edge, y);
-                bins.count(pixels, way);
-                if let Some(open) = open.as_deref_mut() {
-                    open.count(pixels, way);
-                }
+        }
+    }
+
+    /// Counts the pixels of edges of the windows whose first one is that of output row `y`.
+    #[inline(always)]
+    fn change<W: Way, X: Code>(
+        &self,
+        edges: &[Edge],
+        y: usize,
+        bins: &mut Bins<'_, C>,
+        mut open: Option<&mut OpenBins<'_, C>>,
+    ) {
+        for &edge in edges {
+            let pixels = self.pixels::<X>(edge, y);
+            bins.count::<W, X>(pixels);
+            if let Some(open) = open.as_deref_mut() {
+                open.count::<W, X>(pixels);
             }
         }
     }
@@ -194,10 +204,13 @@ pub(crate) fn slide<S: Simd, X: Code, C: Counter>(
     for y in 0..ground.made.height {
         slide.step::<X>(y, &mut bins, open.as_mut());
         let wanted = strips.wanted(ground, strip, y, &bins.total);
-        let high = bins.find(&wanted);
-        let mut low = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
-        if let Some(open) = &mut open {
-            low = slide.find_low::<X>(y, &wanted, &high, open);
+        let none = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
+        let (mut high, mut low) = (none, none);
+        if wanted.windows > 0 {
+            high = bins.find(&wanted);
+            if let Some(open) = &mut open {
+                low = slide.find_low::<X>(y, &wanted, &high, open);
+            }
         }
         let mut codes = [X::default(); LANES];
         let mut ends = wanted.ends;
