@@ -13,6 +13,8 @@ pub(crate) struct Surroundings<'a> {
     /// The same of 1 for data and 0 for none; empty where all is data.
     valid: &'a mut [f64],
     flags: &'a mut [u8],
+    /// Where in these the rows of the windows begin.
+    starts: &'a mut [usize],
     /// Rows read so far.
     read: usize,
 }
@@ -21,7 +23,7 @@ impl<'a> Surroundings<'a> {
     /// What [`Surroundings::take`] takes for rows of `width` pixels.
     pub(crate) fn scratch(size: ScratchSize, window: Size, width: usize) -> ScratchSize {
         let ring = window.height * width;
-        size.with::<f64>(ring).with::<f64>(ring).with::<u8>(width)
+        size.with::<f64>(ring).with::<f64>(ring).with::<u8>(width).with::<usize>(window.height)
     }
 
     /// Rows of `width` pixels, none of them read yet; `whole` says that all are data.
@@ -33,6 +35,7 @@ impl<'a> Surroundings<'a> {
             numbers: scratch.take(ring),
             valid: scratch.take(if whole { 0 } else { ring }),
             flags: scratch.take(width),
+            starts: scratch.take(window.height),
             read: 0,
         }
     }
@@ -53,24 +56,26 @@ impl<'a> Surroundings<'a> {
             }
             self.read += 1;
         }
+        for (j, start) in self.starts.iter_mut().enumerate() {
+            *start = (self.read + j) % self.window.height * self.width;
+        }
     }
 
     /// Row `j` of the windows: pixel `i` of the window around column `x` is number `x + i`.
+    #[inline(always)]
     pub(crate) fn numbers(&self, j: usize) -> &[f64] {
-        &self.numbers[self.place(j)..][..self.width]
+        &self.numbers[self.starts[j]..][..self.width]
     }
 
     /// Whether all pixels are data.
+    #[inline(always)]
     pub(crate) fn is_whole(&self) -> bool {
         self.valid.is_empty()
     }
 
     /// As [`Surroundings::numbers`], 1 for data and 0 for none, where not all is data.
+    #[inline(always)]
     pub(crate) fn valid(&self, j: usize) -> &[f64] {
-        &self.valid[self.place(j)..][..self.width]
-    }
-
-    fn place(&self, j: usize) -> usize {
-        (self.read + j) % self.window.height * self.width
+        &self.valid[self.starts[j]..][..self.width]
     }
 }

@@ -6,32 +6,55 @@
 const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
-/// `1 / n!`.
-const INVERSE_FACTORIALS: [f64; 15] = {
-    let (mut table, mut factorial, mut n) = ([1.0; 15], 1.0, 1);
-    while n < table.len() {
-        factorial *= n as f64;
-        table[n] = 1.0 / factorial;
-        n += 1;
-    }
-    table
-};
+/// Added to a number below 2^51 it leaves no place for a fraction: the nearest integer (halves to even) is in the low bits.
+const NO_FRACTION: f64 = 1.5 * 4_503_599_627_370_496.0;
 
 /// `e^x` within 2 units in the last place; 0 below -708, infinite above 709, `NaN` for `NaN`.
+///
+/// Written so that it becomes vectors everywhere: without conversions between `f64` and integers, and branches.
 #[inline(always)]
 pub(crate) fn exponential(x: f64) -> f64 {
-    let inside = x.clamp(-709.0, 709.5);
-    let power = (inside * std::f64::consts::LOG2_E).round_ties_even();
+    let inside = if x < -709.0 { -709.0 } else { x };
+    let inside = if inside > 709.5 { 709.5 } else { inside };
+    let shifted = inside * std::f64::consts::LOG2_E + NO_FRACTION;
+    let power = shifted - NO_FRACTION;
     let rest = (inside - power * LN2_HIGH) - power * LN2_LOW;
-    // Taylor: |rest| <= ln(2) / 2, so the first term left out is below 2^-56.
-    let sum = INVERSE_FACTORIALS.iter().rev().fold(0.0, |sum, term| sum * rest + term);
-    let scale = f64::from_bits(((power as i64 + 1023).clamp(1, 2046) as u64) << 52);
-    let value = if power > 1023.0 { sum * 2.0 * f64::from_bits(2046 << 52) } else { sum * scale };
-    match x {
-        x if x < -708.0 => 0.0,
-        x if x > 709.0 => f64::INFINITY,
-        _ => value,
+    let sum = taylor(rest);
+    // Half of 2^power, since 2^1024 is none: the doubling is exact.
+    let half_scale = f64::from_bits(shifted.to_bits().wrapping_add(1022) << 52);
+    let value = sum * 2.0 * half_scale;
+    let value = if x < -708.0 { 0.0 } else { value };
+    if x > 709.0 { f64::INFINITY } else { value }
+}
+
+/// `sum of x^n / n!`: |x| <= ln(2) / 2, so the first term left out is below 2^-56.
+///
+/// One after the other and not a loop over a table: loops are not always unrolled, and then nothing becomes vectors.
+#[inline(always)]
+fn taylor(x: f64) -> f64 {
+    const fn over(n: u64) -> f64 {
+        let (mut factorial, mut i) = (1, 2);
+        while i <= n {
+            factorial *= i;
+            i += 1;
+        }
+        1.0 / factorial as f64
     }
+    let sum = const { over(14) };
+    let sum = sum * x + const { over(13) };
+    let sum = sum * x + const { over(12) };
+    let sum = sum * x + const { over(11) };
+    let sum = sum * x + const { over(10) };
+    let sum = sum * x + const { over(9) };
+    let sum = sum * x + const { over(8) };
+    let sum = sum * x + const { over(7) };
+    let sum = sum * x + const { over(6) };
+    let sum = sum * x + const { over(5) };
+    let sum = sum * x + const { over(4) };
+    let sum = sum * x + const { over(3) };
+    let sum = sum * x + const { over(2) };
+    let sum = sum * x + 1.0;
+    sum * x + 1.0
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Means of a window weighted by `exp(-a d)`, `d` the distance from the pixel, `a` another for each pixel.
 //!
-//! Pixels at the same distance share an exponential: they are summed first, distance by distance.
+//! Pixels at the same distance share an exponential: they are summed first, distance by distance. Twice, three times that
+//! distance are its square and cube: of the ten distances in a window of 7 x 7 five take an exponential.
 
 use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
@@ -29,10 +30,20 @@ pub(super) struct Distances {
 
 /// The pixels at one distance.
 struct Ring {
-    /// The distance, in pixels.
-    distance: f64,
+    weight: Weight,
     /// Columns and rows, counted from the window's first.
     places: Vec<Place>,
+}
+
+/// How `exp(-a d)` is found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Weight {
+    /// `d` is 0.
+    One,
+    /// As an exponential of this many pixels.
+    Exponential(f64),
+    /// As that of the ring before times the last exponential: `d` is a multiple of that one's.
+    Times,
 }
 
 #[derive(Clone, Copy)]
@@ -56,12 +67,24 @@ impl Distances {
                 places.push((square, Place { x, y }));
             }
         }
-        places.sort_by_key(|&(square, place)| (square, place.y, place.x));
-        let rings = places.chunk_by(|one, next| one.0 == next.0).map(|ring| Ring {
-            distance: (ring[0].0 as f64).sqrt(),
-            places: ring.iter().map(|&(_, place)| place).collect(),
-        });
-        Distances { rings: rings.collect() }
+        // Distances that are 1, 2, 3 times the same root stand together, and share its exponential.
+        places.sort_by_key(|&(square, place)| (root(square), square, place.y, place.x));
+        let mut rings: Vec<Ring> = Vec::new();
+        // The root and how many times it was taken, where the next multiple may go on from there.
+        let mut before = None;
+        for ring in places.chunk_by(|one, next| one.0 == next.0) {
+            let square = ring[0].0;
+            let (root, times) = (root(square), (square / root(square).max(1)).isqrt());
+            let weight = match times {
+                0 => Weight::One,
+                1 => Weight::Exponential((square as f64).sqrt()),
+                _ if before == Some((root, times - 1)) => Weight::Times,
+                _ => Weight::Exponential((square as f64).sqrt()),
+            };
+            before = (times == 1 || weight == Weight::Times).then_some((root, times));
+            rings.push(Ring { weight, places: ring.iter().map(|&(_, place)| place).collect() });
+        }
+        Distances { rings }
     }
 
     /// Puts the weighted mean of the window around each pixel in place of its `rates`, the `a` of the weights; 0 where
@@ -83,6 +106,12 @@ impl Distances {
     }
 }
 
+/// The least number that makes a square when it multiplies a square into `number`; 0 for 0.
+fn root(number: usize) -> usize {
+    let squares = (1..=number.isqrt()).rev().map(|side| side * side);
+    squares.into_iter().find(|&square| number.is_multiple_of(square)).map_or(0, |square| number / square)
+}
+
 /// The weighted means of the windows that begin with columns `x..x + N`.
 #[simd]
 fn weigh<S: Simd, const N: usize>(
@@ -94,12 +123,26 @@ fn weigh<S: Simd, const N: usize>(
 ) {
     assert_eq!(rates.len(), N);
     let (mut sums, mut weights) = ([0.0; N], [0.0; N]);
+    let (mut weight, mut first) = ([1.0; N], [1.0; N]);
     for ring in rings {
+        match ring.weight {
+            Weight::One => {}
+            Weight::Exponential(distance) => {
+                for i in 0..N {
+                    first[i] = exponential(-rates[i] * distance);
+                }
+                weight = first;
+            }
+            Weight::Times => {
+                for i in 0..N {
+                    weight[i] *= first[i];
+                }
+            }
+        }
         let (ring_sums, ring_counts) = sum_ring::<N>(ring, around, x);
         for i in 0..N {
-            let weight = exponential(-rates[i] * ring.distance);
-            sums[i] += weight * ring_sums[i];
-            weights[i] += weight * ring_counts[i];
+            sums[i] += weight[i] * ring_sums[i];
+            weights[i] += weight[i] * ring_counts[i];
         }
     }
     for i in 0..N {
@@ -127,4 +170,39 @@ fn sum_ring<const N: usize>(ring: &Ring, around: &Surroundings<'_>, x: usize) ->
         }
     }
     (sums, counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use swathe_core::Value;
+
+    use super::*;
+
+    #[test]
+    fn multiples_of_a_distance_share_its_exponential() {
+        let weights = |window, text: &str| {
+            let given = [("distance".to_string(), Value::Text(text.into()))];
+            let parameters = Parameters::check(&[DISTANCE], given).unwrap();
+            let rings = Distances::of(&parameters, window).rings;
+            assert_eq!(rings.iter().map(|ring| ring.places.len()).sum::<usize>(), window.pixels());
+            rings.iter().map(|ring| ring.weight).collect::<Vec<_>>()
+        };
+        let root = |square: f64| Weight::Exponential(square.sqrt());
+        use Weight::{One, Times};
+        assert_eq!(
+            weights(Size::new(7, 7), "euclidean"),
+            [One, root(1.0), Times, Times, root(2.0), Times, Times, root(5.0), root(10.0), root(13.0)]
+        );
+        assert_eq!(weights(Size::new(4, 6), "chebyshev"), [One, root(1.0), Times, Times]);
+        // In three rows there is a distance of 5 times the root of 13 and none of once or four times that.
+        let narrow = weights(Size::new(37, 3), "euclidean");
+        assert!(narrow.contains(&root(325.0)) && !narrow.contains(&root(13.0)));
+        assert!(narrow.contains(&root(50.0)), "5 times the root of 2, without the four before");
+    }
+
+    #[test]
+    fn roots_leave_squares_over() {
+        let expected = [0, 1, 2, 3, 1, 5, 6, 7, 2, 1, 10, 11, 3];
+        assert_eq!((0..13).map(root).collect::<Vec<_>>(), expected);
+    }
 }
