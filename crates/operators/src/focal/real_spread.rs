@@ -64,12 +64,25 @@ impl Spread for Real {
 
 impl Real {
     fn again_where_cancelled(&self, band: &Band<'_>, y: usize, means: &mut [f64], variances: &mut [f64]) {
+        if !dispatch!(level(), simd => any_cancelled(simd, means, variances)) {
+            return;
+        }
         for (x, (mean, variance)) in means.iter_mut().zip(variances).enumerate() {
             if *variance < *mean * *mean * CANCELLED {
                 (*mean, *variance) = self.two_passes.spread(band, Corner { x, y });
             }
         }
     }
+}
+
+#[simd]
+fn any_cancelled<S: Simd>(_: S, means: &[f64], variances: &[f64]) -> bool {
+    assert_eq!(means.len(), variances.len());
+    means
+        .iter()
+        .zip(variances)
+        .fold(0, |any, (mean, variance)| any | u64::from(*variance < mean * mean * CANCELLED))
+        != 0
 }
 
 /// Turns sums into means and sums of squares into variances, where all pixels are data.

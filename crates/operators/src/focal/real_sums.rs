@@ -8,6 +8,9 @@
 //! A running sum would drag rounding errors, `NaN` and infinities along the row, and its result would depend on where
 //! the tile begins. Here each sum touches its own window only, and blocks lie where the raster's coordinates say, so the
 //! result is the same for every tiling. All in `f64`: three additions a pixel along each axis.
+//!
+//! Along x these additions are single ones, each waiting for that before. Windows of at most 16 columns are summed pixel
+//! after pixel instead, in vectors, which is faster.
 
 use std::ops::Range;
 
@@ -20,6 +23,12 @@ use crate::simd::level;
 /// Rows that go through the sums along x side by side: additions wait for each other along a row, not across rows.
 const ROWS: usize = 4;
 
+/// The widest window whose pixels are added one after the other.
+const DIRECT: usize = 16;
+
+/// Sums that are made side by side.
+const LANES: usize = 16;
+
 /// The work space of window sums over one band of a tile.
 pub(crate) struct RealSums<'a> {
     window: Size,
@@ -27,11 +36,10 @@ pub(crate) struct RealSums<'a> {
     input: Window,
     /// `ROWS` input rows, one after the other.
     lines: &'a mut [f64],
+    /// Sums of blocks from their start, and from their end; none where windows are summed directly.
     prefix: &'a mut [f64],
     suffix: &'a mut [f64],
-    /// `ROWS` rows of sums along x.
-    along_x: &'a mut [f64],
-    /// `window.height` rows: first what came in, then, once a block is complete, its suffix sums.
+    /// `window.height` rows: first the sums along x as they came in, then, once a block is complete, its suffix sums.
     block: &'a mut [f64],
     below: &'a mut [f64],
     sums: &'a mut [f64],
@@ -41,10 +49,10 @@ impl<'a> RealSums<'a> {
     /// What [`RealSums::take`] takes for an output of `width` columns.
     pub(crate) fn scratch(size: ScratchSize, window: Size, width: usize) -> ScratchSize {
         let line = ROWS * (width + window.width - 1);
+        let blocks = if window.width <= DIRECT { 0 } else { line };
         size.with::<f64>(line)
-            .with::<f64>(line)
-            .with::<f64>(line)
-            .with::<f64>(ROWS * width)
+            .with::<f64>(blocks)
+            .with::<f64>(blocks)
             .with::<f64>(window.height * width)
             .with::<f64>(width)
             .with::<f64>(width)
@@ -54,13 +62,13 @@ impl<'a> RealSums<'a> {
     pub(crate) fn take(scratch: &mut Frame<'a>, window: Size, input: Window) -> Self {
         let width = input.width + 1 - window.width;
         let line = ROWS * input.width;
+        let blocks = if window.width <= DIRECT { 0 } else { line };
         RealSums {
             window,
             input,
             lines: scratch.take(line),
-            prefix: scratch.take(line),
-            suffix: scratch.take(line),
-            along_x: scratch.take(ROWS * width),
+            prefix: scratch.take(blocks),
+            suffix: scratch.take(blocks),
             block: scratch.take(window.height * width),
             below: scratch.take(width),
             sums: scratch.take(width),
@@ -93,7 +101,7 @@ impl<'a> RealSums<'a> {
         for first in (0..self.input.height).step_by(ROWS) {
             self.load(first, &mut load);
             dispatch!(level(), simd => square(simd, self.lines, squares.lines));
-            squares.sum_along_x();
+            squares.sum_blocks();
             for y in first..self.input.height.min(first + ROWS) {
                 if let (Some(row), Some(_)) = (self.sum(y), squares.sum(y)) {
                     emit(row, self.sums, squares.sums);
@@ -108,42 +116,61 @@ impl<'a> RealSums<'a> {
         for (i, line) in self.lines.chunks_exact_mut(self.input.width).enumerate().take(rows) {
             load(first + i, line);
         }
-        self.sum_along_x();
+        self.sum_blocks();
     }
 
     /// Sums what ends with row `y` of the input, and says which row of sums that is; none before the first window ends.
     fn sum(&mut self, y: usize) -> Option<usize> {
-        let (width, height) = (self.sums.len(), self.window.height);
+        let height = self.window.height;
         let slot = (self.input.y + y as i64).rem_euclid(height as i64) as usize;
-        self.sum_along_y(slot, y % ROWS * width);
+        self.sum_along_x(y % ROWS, slot);
+        self.sum_along_y(slot);
         (y + 1).checked_sub(height)
     }
 
-    fn sum_along_x(&mut self) {
+    /// The first block that begins in a row; the one before it may have begun outside.
+    fn first_block(&self) -> usize {
+        let k = self.window.width as i64;
+        (k - self.input.x.rem_euclid(k)) as usize % self.window.width
+    }
+
+    /// Makes the sums of the blocks along x, where these are asked for.
+    fn sum_blocks(&mut self) {
         let (k, length) = (self.window.width, self.input.width);
-        // The first block that begins in this row; the one before it may have begun outside.
-        let whole = (k as i64 - self.input.x.rem_euclid(k as i64)) as usize % k;
+        if k <= DIRECT {
+            return;
+        }
+        let first = self.first_block();
         let mut start = 0;
-        let mut end = if whole == 0 { k } else { whole };
+        let mut end = if first == 0 { k } else { first };
         while start < length {
             sum_block(self.lines, self.prefix, self.suffix, length, start..end.min(length));
             (start, end) = (end, end + k);
         }
-        for (row, sums) in self.along_x.chunks_exact_mut(self.sums.len()).enumerate() {
-            let (suffix, prefix) = (&self.suffix[row * length..], &self.prefix[row * length + k - 1..]);
-            dispatch!(level(), simd => add_rows(simd, suffix, prefix, sums));
-            // A window that is a block has no second part.
-            for x in (whole..sums.len()).step_by(k) {
-                sums[x] = suffix[x];
-            }
+    }
+
+    /// Sums the windows along x in one of the `ROWS` lines, into the place `slot` of the block.
+    fn sum_along_x(&mut self, line: usize, slot: usize) {
+        let (k, start, width) = (self.window.width, line * self.input.width, self.sums.len());
+        let first = self.first_block();
+        let sums = &mut self.block[slot * width..][..width];
+        if k <= DIRECT {
+            let line = &self.lines[start..][..self.input.width];
+            dispatch!(level(), simd => add_columns(simd, line, k, sums));
+            return;
+        }
+        let (suffix, prefix) = (&self.suffix[start..], &self.prefix[start + k - 1..]);
+        dispatch!(level(), simd => add_rows(simd, suffix, prefix, sums));
+        // A window that is a block has no second part.
+        for x in (first..width).step_by(k) {
+            sums[x] = suffix[x];
         }
     }
 
-    /// Takes in the row of `along_x` from `start` on, whose place in its block is `slot`, and sums what ends with it.
-    fn sum_along_y(&mut self, slot: usize, start: usize) {
+    /// Sums what ends with the row at `slot`, its place in its block.
+    fn sum_along_y(&mut self, slot: usize) {
         let (width, height) = (self.sums.len(), self.window.height);
-        let row = &self.along_x[start..start + width];
-        self.block[slot * width..][..width].copy_from_slice(row);
+        let row = &self.block[slot * width..][..width];
         if slot + 1 < height {
             let above = &self.block[(slot + 1) * width..][..width];
             let begins = slot == 0;
@@ -196,6 +223,27 @@ fn square<S: Simd>(_: S, numbers: &[f64], squares: &mut [f64]) {
     assert_eq!(numbers.len(), squares.len());
     for (square, &number) in squares.iter_mut().zip(numbers) {
         *square = number * number;
+    }
+}
+
+/// `sums[x] = line[x] + ... + line[x + count - 1]`, in that order.
+#[simd]
+fn add_columns<S: Simd>(_: S, line: &[f64], count: usize, sums: &mut [f64]) {
+    assert!(count > 0 && line.len() + 1 >= sums.len() + count);
+    let whole = sums.len() / LANES * LANES;
+    for x in (0..whole).step_by(LANES) {
+        let mut totals = [0.0; LANES];
+        totals.copy_from_slice(&line[x..x + LANES]);
+        for i in 1..count {
+            let next = &line[x + i..][..LANES];
+            for lane in 0..LANES {
+                totals[lane] += next[lane];
+            }
+        }
+        sums[x..x + LANES].copy_from_slice(&totals);
+    }
+    for x in whole..sums.len() {
+        sums[x] = line[x + 1..x + count].iter().fold(line[x], |sum, next| sum + next);
     }
 }
 

@@ -81,16 +81,12 @@ fn filter<S: Simd>(_: S, limits: EnhancedLee, centres: &[f64], means: &[f64], va
     assert!(centres.len() == variances.len() && means.len() == variances.len());
     let EnhancedLee { noise, target, damping } = limits;
     for ((value, &mean), &centre) in variances.iter_mut().zip(means).zip(centres) {
-        let spread = value.sqrt() / mean;
-        let weight = exponential(-damping * (spread - noise) / (target - spread));
+        // Everything times the mean, which saves a division.
+        let (deviation, least, greatest) = (value.sqrt(), noise * mean, target * mean);
+        let weight = exponential(-damping * (deviation - least) / (greatest - deviation));
         let mixed = mean * weight + centre * (1.0 - weight);
-        let chosen = if spread <= noise {
-            mean
-        } else if spread >= target {
-            centre
-        } else {
-            mixed
-        };
+        let chosen = if deviation >= greatest { centre } else { mixed };
+        let chosen = if deviation <= least || mean < 0.0 { mean } else { chosen };
         *value = if mean.abs() < LEAST_MEAN { 0.0 } else { chosen };
     }
 }
