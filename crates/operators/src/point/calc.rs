@@ -143,7 +143,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         "expression=where(A>3,A*2,A[0,1]);A%7;A[1,0]-A[-1,-2]+A.2[0,3] type=i16 boundary=mirror",
         "expression=sqrt(abs(v))+col()*row()+v type=f64 names=v nodata=propagate",
         "expression=where(isnodata(A),-1,where(A>5,nodata(),A))",
-        "expression=sin(A/100.0)+exp(2f*A/1e6);(A>3)&(A[2,2]<9)|isnan(A);A**0.5 type=u8 output-nodata=7",
+        "expression=sin(A/100.0)+exp(2f*A/1e6);(A>3)&(A[2,2]<9)|isnan(A);abs(A)**0.3+log(A) type=u8 output-nodata=7",
         "expression=A//3+A**2;-A;abs(A) nodata=value boundary=constant=3",
     ],
     bind,

@@ -35,8 +35,17 @@ pub(super) fn of_function<T: Floating>(operation: Operation) -> Option<Kernel> {
         Operation::FloatModulo => called_with(T::float_modulo),
         Operation::Hypot => called_with(T::hypot),
         Operation::NextAfter => called_with(T::next_after),
-        Operation::Power if T::SINGLE => guarded_with(fast::power_single, T::power),
-        Operation::Power => guarded_with(fast::power, T::power),
+        // What makes values of functions is a call of its own, which the compiler leaves alone where the function is long.
+        Operation::Power if T::SINGLE => guarded_with(
+            #[inline(always)]
+            |x, y| fast::power_single(x, y),
+            T::power,
+        ),
+        Operation::Power => guarded_with(
+            #[inline(always)]
+            |x, y| fast::power(x, y),
+            T::power,
+        ),
         _ => return None,
     })
 }
