@@ -11,6 +11,7 @@ use super::operation::Operation;
 use crate::simd::level;
 
 /// The kernel of a function of `T`; none where there is no such function.
+#[expect(clippy::redundant_closure, reason = "they are what makes long functions part of the loops")]
 pub(super) fn of_function<T: Floating>(operation: Operation) -> Option<Kernel> {
     Some(match operation {
         Operation::Arccos => called(T::arccos),
