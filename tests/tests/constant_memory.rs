@@ -130,6 +130,24 @@ fn bands_apart_and_wide_samples() {
     );
 }
 
+/// The smallest tile of this output needs 8000 x 8000 pixels; its pixels are computed some at a time.
+#[test]
+fn few_pixels_from_many() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = folder();
+    let scene = folder.path().join("scene.tif");
+    generate(&scene, "12000x9000", &[]);
+    for method in ["average", "lanczos"] {
+        let parameters = ["--size", "24x18", "--method", method];
+        measure(folder.path(), &scene, &["resize"], &parameters);
+        let ample = folder.path().join("ample.tif");
+        let arguments = ["resize", text(&scene), text(&ample), "--memory", "2GiB", "--quiet", "--overwrite"];
+        succeeded(&[&arguments[..], &parameters].concat());
+        let read = |name: &str| std::fs::read(folder.path().join(name)).expect("the output was written");
+        assert!(read("output.tif") == read("ample.tif"), "{method}: pieces show");
+    }
+}
+
 /// What the promise says where the budget cannot hold the plan.
 #[test]
 fn a_plan_that_cannot_fit_says_so_before_it_starts() {

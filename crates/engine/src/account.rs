@@ -58,6 +58,15 @@ fn walk(chain: &Chain, stages: usize, window: Window, visit: &mut dyn FnMut(Visi
     }
 }
 
+/// Walks the chain for all of a tile in the middle of the raster.
+fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit)) {
+    let shown = grid.shown(grid.typical());
+    let pieces = grid.pieces(shown);
+    for piece in (0..pieces.count()).map(|index| pieces.nth(index)) {
+        walk(chain, chain.stages.len(), piece.shift(shown.x, shown.y), visit);
+    }
+}
+
 /// A step on the way backward.
 enum Visit {
     /// A stage computes this window.
@@ -98,7 +107,16 @@ impl Largest {
         let shown = grid.shown(tile);
         self.tile = larger(self.tile, tile);
         self.shown = larger(self.shown, shown);
-        walk(chain, chain.stages.len(), shown, &mut |visit| {
+        let pieces = grid.pieces(shown);
+        let across = sample(pieces.across()).map(|column| pieces.tile(column, 0));
+        let down = sample(pieces.down()).map(|row| pieces.tile(0, row));
+        for piece in across.chain(down) {
+            self.look_at(chain, piece.shift(shown.x, shown.y));
+        }
+    }
+
+    fn look_at(&mut self, chain: &Chain, piece: Window) {
+        walk(chain, chain.stages.len(), piece, &mut |visit| {
             let (slot, window) = match visit {
                 Visit::Output { stage, window } => (&mut self.outputs[stage], window),
                 Visit::Buffer { stage, index, window } => (&mut self.buffers[stage][index], window),
@@ -181,7 +199,7 @@ impl Work {
     pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
         let mut work = Work::default();
         let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
-        walk(chain, chain.stages.len(), grid.shown(grid.typical()), &mut |visit| match visit {
+        walk_tile(chain, grid, &mut |visit| match visit {
             Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
             Visit::Buffer { .. } => {}
             Visit::Read { source, window } => {
@@ -213,7 +231,7 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
 /// Pixels that each stage computes for a tile in the middle of the raster.
 pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
     let mut pixels = vec![0.0; chain.stages.len()];
-    walk(chain, chain.stages.len(), grid.shown(grid.typical()), &mut |visit| {
+    walk_tile(chain, grid, &mut |visit| {
         if let Visit::Output { stage, window } = visit {
             pixels[stage] += window.size().pixels() as f64;
         }

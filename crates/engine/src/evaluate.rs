@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use swathe_core::{Result, Scratch, Source, TileBuffer, TileMut, TileView, Window};
 
+use crate::grid::TileGrid;
 use crate::pipeline::{Chain, StageInput};
 
 /// What one worker owns for the whole run.
@@ -27,11 +28,15 @@ impl Workspace {
         Workspace { inputs, output: empty(), scratch: Scratch::default(), reading: Duration::ZERO }
     }
 
-    /// Computes the output's `window` into [`Workspace::output`].
-    pub(crate) fn compute(&mut self, chain: &Chain, window: Window) -> Result<()> {
+    /// Computes the output's `window` into [`Workspace::output`], piece by piece; `pieces` are counted from its corner.
+    pub(crate) fn compute(&mut self, chain: &Chain, window: Window, pieces: &TileGrid) -> Result<()> {
         self.output.reset(window, chain.output().kind());
         let mut run = Run { chain, scratch: &mut self.scratch, reading: &mut self.reading };
-        run.produce(&mut self.inputs, &mut self.output.view_mut())
+        let mut output = self.output.view_mut();
+        for piece in (0..pieces.count()).map(|index| pieces.nth(index).shift(window.x, window.y)) {
+            run.produce(&mut self.inputs, &mut output.part(piece, piece))?;
+        }
+        Ok(())
     }
 }
 

@@ -9,13 +9,26 @@ pub(crate) struct TileGrid {
     tile: Size,
     /// What a tile shows around itself.
     margin: Halo,
+    /// What is computed at once, where that is less than a tile.
+    piece: Option<Size>,
 }
 
 impl TileGrid {
     /// Cuts `raster` into tiles of `tile` pixels, at least 1 x 1.
     pub(crate) fn new(raster: Size, tile: Size, margin: Halo) -> Self {
         let tile = Size::new(tile.width.clamp(1, raster.width), tile.height.clamp(1, raster.height));
-        TileGrid { raster, tile, margin }
+        TileGrid { raster, tile, margin, piece: None }
+    }
+
+    /// The same grid, with its tiles computed in pieces: a pixel of a resized raster may need more than fits, times the
+    /// pixels of the smallest tile that can be written.
+    pub(crate) fn in_pieces(self, piece: Size) -> Self {
+        TileGrid { piece: Some(piece), ..self }
+    }
+
+    /// The pieces of what is computed for a tile, across and down.
+    pub(crate) fn pieces(&self, shown: Window) -> TileGrid {
+        TileGrid::new(shown.size(), self.piece.unwrap_or(shown.size()), Halo::NONE)
     }
 
     /// What is computed for a tile: the tile with its margin, as far as the raster goes.
@@ -77,6 +90,17 @@ mod tests {
         let one = TileGrid::new(Size::new(3, 2), Size::new(256, 256), Halo::square(2));
         assert_eq!(one.nth(0), Window::new(0, 0, 3, 2));
         assert_eq!(one.shown(one.nth(0)), Window::new(0, 0, 3, 2));
+    }
+
+    #[test]
+    fn a_tile_is_computed_in_pieces() {
+        let grid = TileGrid::new(Size::new(100, 50), Size::new(16, 16), Halo::square(1));
+        let shown = grid.shown(grid.tile(1, 1));
+        assert_eq!(grid.pieces(shown).count(), 1);
+        let pieces = grid.in_pieces(Size::new(16, 4)).pieces(shown);
+        assert_eq!((pieces.across(), pieces.down()), (2, 5));
+        let pixels: usize = (0..pieces.count()).map(|index| pieces.nth(index).size().pixels()).sum();
+        assert_eq!(pixels, shown.size().pixels());
     }
 
     #[test]

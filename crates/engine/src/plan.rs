@@ -141,6 +141,13 @@ fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64
             least = Some(least.map_or(total, |least| least.min(total)));
         }
     }
+    let smallest = options_seen.iter().min_by_key(|(_, largest)| account::total(&largest.account(graph, 1)));
+    if let Some((grid, _)) = smallest {
+        match choose_pieces(graph, *grid, workers, budget_bytes) {
+            Ok(choice) => return Ok(choice),
+            Err(in_pieces) => least = least.min(Some(in_pieces)),
+        }
+    }
     // What the program holds by itself differs by some pages from one start to the next.
     let least = least.unwrap_or(u64::MAX).saturating_add(512 << 10);
     let more = if options.tile.is_some() { " (or a smaller `--tile`)" } else { "" };
@@ -149,6 +156,42 @@ fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64
         words(budget_bytes),
         least.div_ceil(1 << 20)
     )))
+}
+
+/// A tile that one worker holds in so many bytes is not computed in pieces: what it needs is not much more than itself.
+const SMALL_WORK_BYTES: u64 = 8 << 20;
+
+/// The largest pieces of the tiles of `grid` that fit, halved again and again; else the least bytes that would do.
+fn choose_pieces(
+    graph: &Graph,
+    grid: TileGrid,
+    workers: usize,
+    budget_bytes: u64,
+) -> std::result::Result<Choice, u64> {
+    let mut piece = grid.shown(grid.typical()).size();
+    let workers = workers.min(usize::try_from(grid.count()).unwrap_or(workers));
+    let mut least = u64::MAX;
+    loop {
+        let grid = grid.in_pieces(piece);
+        let largest = Largest::over(&graph.chain, &grid);
+        for workers in (1..=workers).rev() {
+            let account = largest.account(graph, workers);
+            let total = account::total(&account);
+            least = least.min(total);
+            if total <= budget_bytes {
+                return Ok(Choice { grid, workers, account });
+            }
+        }
+        let more = account::total(&largest.account(graph, 2)) - account::total(&largest.account(graph, 1));
+        if piece.pixels() == 1 || more < SMALL_WORK_BYTES {
+            return Err(least);
+        }
+        if piece.width > piece.height {
+            piece.width = piece.width.div_ceil(2);
+        } else {
+            piece.height = piece.height.div_ceil(2);
+        }
+    }
 }
 
 fn words(bytes: u64) -> String {

@@ -24,12 +24,15 @@ struct Ticket {
     window: Window,
     /// The window with the margin that the sink is to see.
     shown: Window,
+    /// What of that is computed at once.
+    pieces: TileGrid,
 }
 
 impl Ticket {
     fn of(grid: &TileGrid, sequence: u64) -> Self {
         let window = grid.nth(sequence);
-        Ticket { sequence, window, shown: grid.shown(window) }
+        let shown = grid.shown(window);
+        Ticket { sequence, window, shown, pieces: grid.pieces(shown) }
     }
 }
 
@@ -258,7 +261,7 @@ fn tile(
 ) -> Result<()> {
     let start = Instant::now();
     workspace.reading = Duration::ZERO;
-    workspace.compute(shared.chain, ticket.shown)?;
+    workspace.compute(shared.chain, ticket.shown, &ticket.pieces)?;
     for source in shared.chain.sources() {
         source.check_unchanged()?;
     }
