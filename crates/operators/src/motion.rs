@@ -2,5 +2,8 @@
 
 pub mod flow;
 mod lucas_kanade;
+mod plane;
 mod products;
+mod pyramid;
+mod reach;
 mod solve;

@@ -107,7 +107,7 @@ fn solve_integers(pixels: f64, least: f64, sums: Sums<'_>, solved: &mut Solved<'
 /// The smaller eigenvalue of the matrix whose doubled derivatives these are sums of, from its determinant, since the
 /// difference of trace and root would cancel.
 #[inline(always)]
-fn smaller_eigenvalue(xx: f64, yy: f64, xy: f64, determinant: f64) -> f64 {
+pub(super) fn smaller_eigenvalue(xx: f64, yy: f64, xy: f64, determinant: f64) -> f64 {
     let difference = xx - yy;
     let twice_larger = xx + yy + (difference * difference + 4.0 * (xy * xy)).sqrt();
     let smaller = 0.5 * determinant / twice_larger;
