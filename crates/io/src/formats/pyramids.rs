@@ -6,9 +6,6 @@ use super::{Format, OutputOptions};
 use crate::output::OutputPlace;
 use crate::tiff::{CogDestination, CogOptions, Compression, Overviews, TiffLayout};
 
-/// The side of a block where nothing is said, as in GDAL's COG driver.
-const SIDE: usize = 512;
-
 impl OutputOptions {
     /// Whether overviews are made while the raster is written.
     pub(super) fn has_overviews(&self, format: Format) -> bool {
@@ -33,8 +30,10 @@ pub(super) fn plan(
         )));
     }
     let planar = super::is_planar(&place, info, options)?;
+    let overviews = options.overviews.clone().unwrap_or_default();
+    let side = overviews.block_side(info.size);
     let layout = TiffLayout {
-        block: options.block.unwrap_or(Size::new(SIDE, SIDE)),
+        block: options.block.unwrap_or(Size::new(side, side)),
         tiled: true,
         planar,
         big: options.big,
@@ -42,7 +41,7 @@ pub(super) fn plan(
         dirty_limit_bytes: options.dirty_limit_bytes,
     };
     let set = CogOptions {
-        overviews: options.overviews.clone().unwrap_or_default(),
+        overviews,
         method: options.overview_method,
         compression: options.compression.unwrap_or(Compression::Deflate(6)),
         predictor: options.predictor,

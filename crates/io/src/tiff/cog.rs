@@ -38,6 +38,28 @@ pub enum Overviews {
 }
 
 impl Overviews {
+    /// The factors for a raster in blocks of `block`.
+    fn factors(&self, raster: Size, block: Size) -> Vec<usize> {
+        match self {
+            Overviews::Auto => Levels::auto(raster, block),
+            Overviews::None => Vec::new(),
+            Overviews::Factors(factors) => factors.clone(),
+        }
+    }
+
+    /// The side of blocks where nothing is said: 512 as in GDAL's COG driver; or less where a copy, or the raster, is as wide as
+    /// that and higher, which validators take for strips.
+    pub(crate) fn block_side(&self, raster: Size) -> usize {
+        const SIDES: [usize; 4] = [512, 256, 384, 448];
+        let strip_like = |side: usize| {
+            let factors = self.factors(raster, Size::new(side, side));
+            std::iter::once(1)
+                .chain(factors)
+                .any(|factor| raster.width.div_ceil(factor) == side && raster.height.div_ceil(factor) > side)
+        };
+        SIDES.into_iter().find(|&side| !strip_like(side)).unwrap_or(SIDES[0])
+    }
+
     /// Reads `auto`, `none` or factors such as `2,4,8`.
     ///
     /// # Errors
@@ -92,19 +114,16 @@ impl CogDestination {
     ) -> Result<Self> {
         layout.check(info)?;
         let too_large = || Error::limit(format!("a TIFF of {} is larger than 2^61 bytes", info.size));
-        let factors = match &options.overviews {
-            Overviews::Auto => Levels::auto(info.size, layout.block),
-            Overviews::None => Vec::new(),
-            Overviews::Factors(factors) => factors.clone(),
-        };
+        let factors = options.overviews.factors(info.size, layout.block);
         let levels = Levels::new(info.size, &factors, layout.block)?;
         let method = OverviewMethod::suiting(info, options.method)?;
         let sizes = (usize::from(!options.whole)..=levels.count())
             .map(|level| levels.size(level))
             .collect::<Vec<_>>();
         if sizes.is_empty() {
+            let more = if info.size.pixels() > 1 { "; `--levels 2,4` makes some all the same" } else { "" };
             return Err(Error::usage(format!(
-                "`{}` would hold no overview: the raster of {} fits one block; `--levels 2,4` makes some all the same",
+                "`{}` would hold no overview: the raster of {} fits one block{more}",
                 place.name(),
                 info.size
             )));

@@ -17,7 +17,7 @@ pub(crate) struct Levels {
 }
 
 impl Levels {
-    /// The levels of a raster stored in blocks of `block`: a copy for each of `factors`.
+    /// The levels of a raster stored in blocks of `block`: a copy for each of `factors` that makes it smaller.
     ///
     /// # Errors
     /// Usage, where a factor is no multiple of the one before, or a tile of one block cannot see enough for the first.
@@ -33,9 +33,16 @@ impl Levels {
         }
         let reduced =
             |factor: usize| Size::new(raster.width.div_ceil(factor), raster.height.div_ceil(factor));
-        let sizes = std::iter::once(raster).chain(factors.iter().map(|&factor| reduced(factor))).collect();
+        let (mut sizes, mut smaller) = (vec![raster], Vec::new());
+        for &factor in factors {
+            if sizes.last() != Some(&reduced(factor)) {
+                sizes.push(reduced(factor));
+                smaller.push(factor);
+            }
+        }
+        let factors = smaller;
         let near = factors.iter().take_while(|&&factor| factor <= NEAR).count();
-        let mut levels = Levels { sizes, factors: factors.to_vec(), near: near.max(1).min(factors.len()) };
+        let mut levels = Levels { sizes, near: near.max(1).min(factors.len()), factors };
         let fits = |margin: Halo| {
             margin.left.max(margin.right) < block.width && margin.top.max(margin.bottom) < block.height
         };
@@ -153,6 +160,8 @@ mod tests {
         assert_eq!(Levels::auto(Size::new(2000, 300), block), [2, 4]);
         assert!(Levels::auto(Size::new(512, 512), block).is_empty());
         assert!(Levels::new(Size::new(99, 99), &[2, 3], block).is_err());
+        // A pixel cannot be made smaller.
+        assert_eq!(Levels::new(Size::new(2, 1), &[2, 4], block).unwrap().count(), 1);
         assert!(Levels::new(Size::new(9999, 99), &[64], Size::new(16, 16)).is_err());
     }
 
@@ -164,7 +173,7 @@ mod tests {
             let raster = Size::new(width, height);
             for factors in [[2, 4, 8].as_slice(), &[2, 4, 8, 16, 32], &[3, 6], &[2], &[5]] {
                 let levels = Levels::new(raster, factors, block).unwrap();
-                let mut owned = vec![0; factors.len() + 1];
+                let mut owned = vec![0; levels.count() + 1];
                 for y in (0..height).step_by(16) {
                     for x in (0..width).step_by(16) {
                         let tile = Window::between(x as i64, y as i64, (x + 16) as i64, (y + 16) as i64)

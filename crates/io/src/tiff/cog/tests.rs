@@ -127,6 +127,17 @@ fn masks_are_heeded() {
     assert_eq!(own.view().mask_row(0).unwrap(), [255, 0]);
 }
 
+/// A level as wide as a block and higher would look like strips.
+#[test]
+fn no_copy_is_as_wide_as_a_block() {
+    let side = |width: usize, height: usize| super::Overviews::Auto.block_side(Size::new(width, height));
+    assert_eq!(
+        [side(20_000, 15_000), side(512, 512), side(512, 600), side(2047, 9000)],
+        [512, 512, 384, 384]
+    );
+    assert_eq!(super::Overviews::None.block_side(Size::new(512, 600)), 256);
+}
+
 /// A mean that happens to be the nodata value is not taken for it.
 #[test]
 fn a_mean_is_never_nodata() {
