@@ -19,4 +19,4 @@ const HALO: &str =
 const TYPES: &str = "any; the output has the input's type and only values of the input; -0 comes before 0, NaN (--nodata value) last";
 const NODATA: &str = "left out, the same taken from the rest; a pixel without data stays without";
 const COST: &str =
-    "up to some 11 x 11 pixels a network of comparisons; beyond, histograms: it grows with the width alone";
+    "up to some 9 x 9 pixels a network of comparisons; beyond, histograms: it grows with the width alone";

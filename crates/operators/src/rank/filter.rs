@@ -10,7 +10,6 @@ use swathe_core::{
 use super::footprint::Footprint;
 use super::histogram::Counted;
 use super::key::Keyed;
-use super::network::Program;
 use super::selection::Selection;
 use super::small::Small;
 use super::statistic::Statistic;
@@ -44,11 +43,8 @@ pub(crate) fn bind(
 
 fn choose<T: Counted>(footprint: &Footprint, statistic: Statistic) -> Box<dyn Method<T>> {
     let Statistic::Place(place) = statistic else { return Box::new(Selection) };
-    let program = Small::suits::<T>(footprint)
-        .then(|| Program::for_place(footprint, place.among(footprint.count, footprint.count)))
-        .flatten();
-    match program {
-        Some(program) => Box::new(Small { program }),
+    match Small::suited::<T>(footprint, place.among(footprint.count, footprint.count)) {
+        Some(small) => Box::new(small),
         None => T::counted(footprint, place),
     }
 }
@@ -190,6 +186,7 @@ impl<T: Keyed> Operator for RankFilter<T> {
 mod tests {
     use swathe_core::{Sample, SampleType, Scalar};
 
+    use super::super::network::Program;
     use super::super::statistic::Place;
     use super::*;
     use crate::trial::{self, TrialRaster, assert_same_bits, in_tiles};

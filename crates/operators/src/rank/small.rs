@@ -16,6 +16,9 @@ use crate::simd::level;
 /// Most rows of a window.
 const GREATEST_HEIGHT: usize = 32;
 
+/// Most pixels of a window.
+const GREATEST_COUNT: usize = 169;
+
 /// Bytes that the rows of a network's memory share, so that they stay in the processor's nearest cache.
 const MEMORY_BYTES: usize = 24 << 10;
 
@@ -25,9 +28,19 @@ pub(crate) struct Small {
 }
 
 impl Small {
-    /// Whether a network is the fastest way for the footprint.
-    pub(crate) fn suits<T: Keyed>(footprint: &Footprint) -> bool {
-        footprint.hull.height <= GREATEST_HEIGHT && footprint.count <= 128
+    /// The network for the value at `place` of full windows, where it is faster than histograms: these cost least for
+    /// samples of 8 bits, a few times that for 16, and need the tile sorted for others.
+    pub(crate) fn suited<T: Keyed>(footprint: &Footprint, place: usize) -> Option<Self> {
+        let dearest = match T::TYPE.size() {
+            1 => 280,
+            2 => 900,
+            _ => 1400,
+        };
+        (footprint.hull.height <= GREATEST_HEIGHT && footprint.count <= GREATEST_COUNT)
+            .then(|| Program::for_place(footprint, place))
+            .flatten()
+            .filter(|program| program.cost <= dearest)
+            .map(|program| Small { program })
     }
 
     /// Columns computed at a time.
@@ -196,22 +209,83 @@ fn compare_rows<K: Key>(run: &mut Run<'_, K>, step: &Step, x: usize, length: usi
         }
     };
     let (one, other) = (pick(one, one_slot), pick(other, other_slot));
-    match (step.least.is_some(), step.greatest.is_some()) {
-        (true, true) => {
-            let outputs = least[..length].iter_mut().zip(&mut greatest[..length]);
-            for ((least, greatest), (&one, &other)) in outputs.zip(one.iter().zip(other)) {
-                (*least, *greatest) = (one.min(other), one.max(other));
-            }
-        }
-        (true, false) => {
-            for (least, (&one, &other)) in least[..length].iter_mut().zip(one.iter().zip(other)) {
-                *least = one.min(other);
-            }
-        }
-        _ => {
-            for (greatest, (&one, &other)) in greatest[..length].iter_mut().zip(one.iter().zip(other)) {
-                *greatest = one.max(other);
-            }
-        }
+    let (least, greatest) = (least.get_mut(..length), greatest.get_mut(..length));
+    // Blocks of 64 bytes: one vector where vectors are widest.
+    match size_of::<K>() {
+        _ if length < 64 / size_of::<K>() => compare_blocks::<K, 1>(one, other, least, greatest),
+        1 => compare_blocks::<K, 64>(one, other, least, greatest),
+        2 => compare_blocks::<K, 32>(one, other, least, greatest),
+        4 => compare_blocks::<K, 16>(one, other, least, greatest),
+        _ => compare_blocks::<K, 8>(one, other, least, greatest),
     }
+}
+
+/// Compares two rows, a block of `N` at a time; the lesser and the greater of each pair go where they are wanted. All rows
+/// are of the same length.
+#[inline(always)]
+fn compare_blocks<K: Key, const N: usize>(
+    one: &[K],
+    other: &[K],
+    least: Option<&mut [K]>,
+    greatest: Option<&mut [K]>,
+) {
+    match (least, greatest) {
+        (Some(least), Some(greatest)) => {
+            for at in starts::<N>(one.len()) {
+                let (one, other) = (block::<K, N>(one, at), block::<K, N>(other, at));
+                *block_mut::<K, N>(least, at) = lesser(one, other);
+                *block_mut::<K, N>(greatest, at) = greater(one, other);
+            }
+        }
+        (Some(least), None) => {
+            for at in starts::<N>(one.len()) {
+                *block_mut::<K, N>(least, at) = lesser(block::<K, N>(one, at), block(other, at));
+            }
+        }
+        (None, Some(greatest)) => {
+            for at in starts::<N>(one.len()) {
+                *block_mut::<K, N>(greatest, at) = greater(block::<K, N>(one, at), block(other, at));
+            }
+        }
+        (None, None) => {}
+    }
+}
+
+/// Where the blocks of a row begin. The last may overlap the one before, where the same pairs give the same.
+#[inline(always)]
+fn starts<const N: usize>(length: usize) -> impl Iterator<Item = usize> {
+    let last = length - N;
+    (0..length.div_ceil(N)).map(move |index| (index * N).min(last))
+}
+
+/// The lesser of each pair.
+#[inline(always)]
+fn lesser<K: Key, const N: usize>(one: [K; N], other: [K; N]) -> [K; N] {
+    let mut least = one;
+    for lane in 0..N {
+        least[lane] = one[lane].min(other[lane]);
+    }
+    least
+}
+
+/// The greater of each pair.
+#[inline(always)]
+fn greater<K: Key, const N: usize>(one: [K; N], other: [K; N]) -> [K; N] {
+    let mut greatest = one;
+    for lane in 0..N {
+        greatest[lane] = one[lane].max(other[lane]);
+    }
+    greatest
+}
+
+/// A copy of `N` keys, so that the compiler need not ask whether rows overlap.
+#[inline(always)]
+fn block<K: Key, const N: usize>(row: &[K], at: usize) -> [K; N] {
+    let keys: &[K; N] = row[at..at + N].try_into().expect("as many as asked for");
+    *keys
+}
+
+#[inline(always)]
+fn block_mut<K: Key, const N: usize>(row: &mut [K], at: usize) -> &mut [K; N] {
+    (&mut row[at..at + N]).try_into().expect("as many as asked for")
 }

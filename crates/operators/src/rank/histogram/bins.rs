@@ -146,7 +146,7 @@ impl<'a, C: Counter> Bins<'a, C> {
             None => {
                 let mut below = self.below;
                 for (index, &code) in pixels.codes.iter().enumerate() {
-                    self.count_one::<W, X>(code, pixels.masks.of(index), &mut below);
+                    self.count_one::<W, X>(code, pixels.masks, index, &mut below);
                 }
                 self.below = below;
             }
@@ -154,9 +154,8 @@ impl<'a, C: Counter> Bins<'a, C> {
                 let (mut below, mut total) = (self.below, self.total);
                 for (index, (&code, &flag)) in pixels.codes.iter().zip(flags).enumerate() {
                     if flag != 0 {
-                        let mask = pixels.masks.of(index);
-                        self.count_one::<W, X>(code, mask, &mut below);
-                        count::<W, C>(&mut total, mask);
+                        self.count_one::<W, X>(code, pixels.masks, index, &mut below);
+                        count::<W, C>(&mut total, pixels.masks.of(index));
                     }
                 }
                 (self.below, self.total) = (below, total);
@@ -165,16 +164,16 @@ impl<'a, C: Counter> Bins<'a, C> {
     }
 
     #[inline(always)]
-    fn count_one<W: Way, X: Code>(&mut self, code: X, mask: &Lanes<C>, below: &mut Lanes<C>) {
+    fn count_one<W: Way, X: Code>(
+        &mut self,
+        code: X,
+        masks: Masks<'_, C>,
+        index: usize,
+        below: &mut Lanes<C>,
+    ) {
         let high = code.high();
-        count::<W, C>(&mut self.bins[usize::from(high)], mask);
-        // All bits where the pixel lies below the mark; a comparison would become a branch that is hard to foresee.
-        let under = C::of(((i32::from(high) - i32::from(self.mark)) >> 31) as usize);
-        let mut counted = *mask;
-        for lane in 0..LANES {
-            counted[lane] = mask[lane] & under;
-        }
-        count::<W, C>(below, &counted);
+        count::<W, C>(&mut self.bins[usize::from(high)], masks.of(index));
+        count::<W, C>(below, masks.of_if(index, high < self.mark));
     }
 
     /// The bins that hold what is wanted by at least one window; the mark moves to the first of them.

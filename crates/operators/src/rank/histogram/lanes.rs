@@ -132,7 +132,8 @@ pub(crate) fn count<W: Way, C: Counter>(bin: &mut Lanes<C>, mask: &Lanes<C>) {
 #[repr(align(64))]
 pub(crate) struct Mask<C>(pub(crate) Lanes<C>);
 
-/// The masks of the pixels of a run and of the `LANES - 1` after it, from the first window's first pixel on.
+/// The masks of the pixels of a run and of the `LANES - 1` after it, from the first window's first pixel on, and one that
+/// names no window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Masks<'a, C> {
     table: &'a [Mask<C>],
@@ -145,7 +146,20 @@ impl<'a, C> Masks<'a, C> {
     /// would find each mask's numbers in the one before, and shift them one by one.
     #[inline(always)]
     pub(crate) fn of(&self, pixel: usize) -> &'a Lanes<C> {
-        &self.table[pixel.min(LANES - 1).max(pixel.saturating_sub(self.repeated))].0
+        &self.table[self.index(pixel)].0
+    }
+
+    /// That mask where `counts` is true, and one that names no window where it is not: chosen by its place, since a
+    /// branch here would be one that nobody can foresee.
+    #[inline(always)]
+    pub(crate) fn of_if(&self, pixel: usize, counts: bool) -> &'a Lanes<C> {
+        let none = self.table.len() - 1;
+        &self.table[std::hint::select_unpredictable(counts, self.index(pixel), none)].0
+    }
+
+    #[inline(always)]
+    fn index(&self, pixel: usize) -> usize {
+        pixel.min(LANES - 1).max(pixel.saturating_sub(self.repeated))
     }
 }
 
@@ -181,7 +195,7 @@ impl<C: Counter> Edges<C> {
                     let first_mask = *starts[run.length].get_or_insert_with(|| {
                         let start = edges.masks.len();
                         let length = run.length.min(LANES);
-                        edges.masks.extend((0..length + LANES - 1).map(|pixel| {
+                        edges.masks.extend((0..length + LANES).map(|pixel| {
                             let seen = |lane: usize| (lane..lane + length).contains(&pixel);
                             Mask(std::array::from_fn(|lane| one_if(seen(lane))))
                         }));
@@ -205,7 +219,7 @@ impl<C: Counter> Edges<C> {
     #[inline(always)]
     pub(crate) fn masks(&self, edge: Edge) -> Masks<'_, C> {
         let (length, repeated) = (edge.run.length.min(LANES), edge.run.length.saturating_sub(LANES));
-        Masks { table: &self.masks[edge.first_mask..][..length + LANES - 1], repeated }
+        Masks { table: &self.masks[edge.first_mask..][..length + LANES], repeated }
     }
 }
 
