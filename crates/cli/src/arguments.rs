@@ -235,7 +235,7 @@ pub(crate) fn given<'p>(
 }
 
 const OUTPUT_OPTIONS: [(&str, &str, &str); 11] = [
-    ("format", "FORMAT", "tiff, cog, npy, envi or raw (else by the name's ending)"),
+    ("format", "FORMAT", "tiff, cog, npy, envi, raw or png (else by the name's ending)"),
     (
         "compress",
         "CODEC[:LEVEL]",

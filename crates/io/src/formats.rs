@@ -14,7 +14,7 @@ use crate::tiff::{
     CompressedDestination, Compression, Grid, OverviewMethod, Overviews, Scheme, Selected, TiffDestination,
     TiffLayout, TiffSource, WritePredictor, is_tiff,
 };
-use crate::{envi, npy, raw};
+use crate::{envi, npy, png, raw};
 
 mod pyramids;
 
@@ -40,16 +40,19 @@ pub enum Format {
     Envi,
     /// Nothing but samples.
     Raw,
+    /// PNG, of 8 or 16 bits.
+    Png,
 }
 
 impl Format {
     /// Every format with its name and the endings that stand for it.
-    pub const ALL: [(Format, &'static str, &'static [&'static str]); 5] = [
+    pub const ALL: [(Format, &'static str, &'static [&'static str]); 6] = [
         (Format::Tiff, "tiff", &["tif", "tiff", "gtiff"]),
         (Format::Cog, "cog", &[]),
         (Format::Npy, "npy", &["npy"]),
         (Format::Envi, "envi", &["img", "dat", "bsq", "bil", "bip"]),
         (Format::Raw, "raw", &["raw", "bin"]),
+        (Format::Png, "png", &["png"]),
     ];
 
     fn of_ending(path: &str) -> Option<Self> {
@@ -264,6 +267,10 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
         Format::Npy => Ok(Box::new(npy::plan(place, info, options)?)),
         Format::Envi => Ok(Box::new(envi::plan(place, info, options)?)),
         Format::Raw => Ok(Box::new(raw::plan(place, info, options)?)),
+        Format::Png if options.interleave.is_some_and(|interleave| interleave != Interleave::Pixel) => {
+            Err(Error::usage(format!("`{path}`: PNG files hold bands pixel by pixel")))
+        }
+        Format::Png => Ok(Box::new(png::destination::plan(place, info, options.dirty_limit_bytes)?)),
     }
 }
 

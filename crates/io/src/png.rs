@@ -1,5 +1,7 @@
 //! Writes pictures as PNG (ISO/IEC 15948), 8 bits a sample.
 
+pub(crate) mod destination;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
