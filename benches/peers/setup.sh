@@ -21,4 +21,4 @@ fi
 
 vips --version
 gdalinfo --version
-"$venv/bin/pip" freeze --disable-pip-version-check | grep -i -E '^(numpy|scipy|opencv|rasterio|tifffile|rio-cogeo)'
+"$venv/bin/pip" freeze --disable-pip-version-check | grep -i -E '^(numpy|scipy|opencv|rasterio|tifffile|rio-cogeo|numexpr)'

@@ -13,6 +13,7 @@ pub mod mean;
 pub(crate) mod neighbours;
 mod real_spread;
 pub(crate) mod real_sums;
+mod shifted_sums;
 pub(crate) mod surroundings;
 pub mod unsharp;
 pub mod variance;
