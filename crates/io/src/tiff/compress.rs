@@ -181,7 +181,7 @@ impl Scheme {
     ) -> Result<usize> {
         for row in block.chunks_exact_mut(row_bytes) {
             match self.predictor {
-                2 => subtract_pixels(row, self.samples, self.sample_bytes),
+                2 => subtract_pixels(row, self.samples, self.sample_bytes, &mut encoders.row),
                 3 => split_planes(row, self.samples, self.sample_bytes, &mut encoders.row),
                 _ => {}
             }
@@ -254,25 +254,35 @@ impl std::fmt::Debug for Encoders {
 }
 
 /// Each sample less that of the pixel to its left.
-fn subtract_pixels(row: &mut [u8], samples: usize, size: usize) {
+fn subtract_pixels(row: &mut [u8], samples: usize, size: usize, spare: &mut Vec<u8>) {
+    // From a copy, so that no difference waits for another and many are made at once.
+    spare.clear();
+    spare.extend_from_slice(row);
     match size {
-        1 => subtract::<1>(row, samples),
-        2 => subtract::<2>(row, samples),
-        4 => subtract::<4>(row, samples),
-        _ => subtract::<8>(row, samples),
+        1 => subtract(row, spare, samples, |[a]: [u8; 1], [b]| [a.wrapping_sub(b)]),
+        2 => subtract(row, spare, samples, |a, b| {
+            u16::from_le_bytes(a).wrapping_sub(u16::from_le_bytes(b)).to_le_bytes()
+        }),
+        4 => subtract(row, spare, samples, |a, b| {
+            u32::from_le_bytes(a).wrapping_sub(u32::from_le_bytes(b)).to_le_bytes()
+        }),
+        _ => subtract(row, spare, samples, |a, b| {
+            u64::from_le_bytes(a).wrapping_sub(u64::from_le_bytes(b)).to_le_bytes()
+        }),
     }
 }
 
-fn subtract<const N: usize>(row: &mut [u8], samples: usize) {
-    let (words, _) = row.as_chunks_mut::<N>();
-    let number = |word: [u8; N]| {
-        let mut wide = [0; 8];
-        wide[..N].copy_from_slice(&word);
-        u64::from_le_bytes(wide)
-    };
-    for index in (samples..words.len()).rev() {
-        let difference = number(words[index]).wrapping_sub(number(words[index - samples]));
-        words[index].copy_from_slice(&difference.to_le_bytes()[..N]);
+/// Fills `row` with the differences of the samples of `from`, whose first pixel stays.
+fn subtract<const N: usize>(
+    row: &mut [u8],
+    from: &[u8],
+    samples: usize,
+    difference: impl Fn([u8; N], [u8; N]) -> [u8; N],
+) {
+    let ((words, _), (from, _)) = (row.as_chunks_mut::<N>(), from.as_chunks::<N>());
+    let Some(words) = words.get_mut(samples..) else { return };
+    for ((to, &word), &before) in words.iter_mut().zip(&from[samples..]).zip(from) {
+        *to = difference(word, before);
     }
 }
 
@@ -280,14 +290,18 @@ fn subtract<const N: usize>(row: &mut [u8], samples: usize) {
 fn split_planes(row: &mut [u8], samples: usize, size: usize, spare: &mut Vec<u8>) {
     spare.clear();
     spare.extend_from_slice(row);
-    let count = row.len() / size;
-    for (index, sample) in spare.chunks_exact(size).enumerate() {
-        for (byte, &value) in sample.iter().rev().enumerate() {
-            row[byte * count + index] = value;
-        }
+    match size {
+        4 => split::<4>(row, spare),
+        _ => split::<8>(row, spare),
     }
-    for index in (samples..row.len()).rev() {
-        row[index] = row[index].wrapping_sub(row[index - samples]);
+    spare.copy_from_slice(row);
+    subtract(row, spare, samples, |[a]: [u8; 1], [b]| [a.wrapping_sub(b)]);
+}
+
+fn split<const N: usize>(row: &mut [u8], from: &[u8]) {
+    let (words, _) = from.as_chunks::<N>();
+    for (plane, byte) in row.chunks_exact_mut(words.len().max(1)).zip((0..N).rev()) {
+        plane.iter_mut().zip(words).for_each(|(to, word)| *to = word[byte]);
     }
 }
 
@@ -354,6 +368,42 @@ mod tests {
             packed[..length],
             [0xfe, 0xaa, 0x02, 0x80, 0x00, 0x2a, 0xfd, 0xaa, 0x03, 0x80, 0x00, 0x2a, 0x22, 0xf7, 0xaa]
         );
+    }
+
+    /// Each difference by itself.
+    #[test]
+    fn predictors_are_what_they_are_said_to_be() {
+        let bytes = (0..240_u32).map(|index| (index * index * 7 % 251) as u8).collect::<Vec<_>>();
+        for (size, samples) in [(1, 1), (1, 3), (2, 1), (2, 4), (4, 3), (8, 1), (8, 5), (8, 40)] {
+            let number = |index: usize| {
+                bytes[index * size..][..size]
+                    .iter()
+                    .rev()
+                    .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
+            };
+            let mut expected = bytes.clone();
+            for index in samples..240 / size {
+                let difference = number(index).wrapping_sub(number(index - samples)).to_le_bytes();
+                expected[index * size..][..size].copy_from_slice(&difference[..size]);
+            }
+            let mut own = bytes.clone();
+            subtract_pixels(&mut own, samples, size, &mut Vec::new());
+            assert!(own == expected, "{samples} samples of {size} bytes");
+        }
+        for (size, samples) in [(4, 1), (4, 3), (8, 2)] {
+            let count = 240 / size;
+            let mut planes = vec![0; 240];
+            for (index, sample) in bytes.chunks_exact(size).enumerate() {
+                (0..size).for_each(|byte| planes[byte * count + index] = sample[size - 1 - byte]);
+            }
+            let expected = (0..240).map(|at| match at < samples {
+                true => planes[at],
+                false => planes[at].wrapping_sub(planes[at - samples]),
+            });
+            let mut own = bytes.clone();
+            split_planes(&mut own, samples, size, &mut Vec::new());
+            assert!(own.iter().copied().eq(expected), "{samples} samples of {size} bytes");
+        }
     }
 
     /// What grows most still fits what was reserved.
