@@ -128,7 +128,8 @@ pub static SPEC: OperatorSpec = OperatorSpec {
             constant 2.0 makes float32 float64. x/0 is an infinity or NaN, // and % of integers by zero give 0. The output has\n\
             the result's type (u8 for truth values) or --type, to which integers saturate and floats are rounded half away from zero",
         nodata: "a result is data where every pixel that it depends on is; of where(c, a, b) that is c and the branch taken;\n\
-            isnodata(A) asks, nodata() is no data; NaN in the inputs is no data unless --nodata value says otherwise.\n\
+            isnodata(A) asks, nodata() is no data; NaN in the inputs is no data unless --nodata value says otherwise: such\n\
+            pixels are replaced by where(isnodata(A), 0, A), while isnan(A) finds those that are computed.\n\
             No data becomes NaN in float outputs, in integers the nodata value of the first input whose value the type holds,\n\
             else 0; --output-nodata sets another",
         cost: "one pass over cached rows for each different operation; what stands twice is computed once",

@@ -1,10 +1,12 @@
 //! What numexpr does not say: no data, the type of the output, names, and what is refused.
 
-use swathe_core::{ErrorKind, Operator, Parameters, RasterInfo, Result, SampleType, Scalar, Size, Value};
+use swathe_core::{
+    ErrorKind, GeoTransform, Operator, Parameters, RasterInfo, Result, SampleType, Scalar, Size, Value,
+};
 
 use super::SPEC;
 use crate::trial::{
-    TrialRaster, assert_level_never_shows, assert_tiling_never_shows, in_tiles, raster, reals,
+    TrialRaster, assert_level_never_shows, assert_tiling_never_shows, in_tiles, random, raster, reals,
 };
 
 fn bind(expression: &str, parameters: &str, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
@@ -86,6 +88,38 @@ fn the_output_is_rounded_and_saturated() {
     assert_eq!(type_of("A > 1; A; A + 0.5"), SampleType::F64);
     assert_eq!(type_of("A + 3000000000"), SampleType::I64);
     assert_eq!(type_of("A * 2f"), SampleType::F32);
+}
+
+/// `float32` results of integers are computed in `float32` where that gives what `float64` rounds to.
+#[test]
+fn single_precision_is_double_precision_rounded_once() {
+    for sample_type in [SampleType::U8, SampleType::I16, SampleType::U16, SampleType::I32] {
+        let info = RasterInfo::new(Size::new(97, 41), 1, sample_type);
+        let (a, b) = (random(info.clone(), 3), random(info, 4));
+        for expression in
+            ["A / B", "(B - A) / (B + A)", "A / 255", "A / -3", "(A % 7 - 3) / B", "A / B * A / 7"]
+        {
+            let (exact, got) = (run(expression, "", &[&a, &b]), run(expression, "type=f32", &[&a, &b]));
+            for (exact, got) in exact.rows::<f64>(0).concat().into_iter().zip(got.rows::<f32>(0).concat()) {
+                let same = exact.is_nan() && got.is_nan() || (exact as f32).to_bits() == got.to_bits();
+                assert!(same, "{expression} of {sample_type}: {got}, not {exact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn places_are_those_of_the_raster() {
+    let mut a = raster(&[&[&[1_u8, 1, 1], &[1, 1, 1]]]);
+    a.info.georeferencing.transform = Some(GeoTransform([500.0, 10.0, 1.0, 900.0, 0.0, -20.0]));
+    let places = run("x(); y(); col(); row(); width() - height()", "", &[&a]);
+    assert_eq!(reals(&places, 0), [[505.5, 515.5, 525.5], [506.5, 516.5, 526.5]]);
+    assert_eq!(reals(&places, 1), [[890.0; 3], [870.0; 3]]);
+    assert_eq!(
+        [reals(&places, 2), reals(&places, 3)].concat(),
+        [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [0.0; 3], [1.0; 3]]
+    );
+    assert_eq!(reals(&places, 4)[1], [1.0; 3]);
 }
 
 #[test]
