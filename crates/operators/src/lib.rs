@@ -48,6 +48,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &morphology::erosion::SPEC,
     &geometry::reorient::FLIP,
     &motion::flow::SPEC,
+    &motion::colour::SPEC,
     &speckle::frost::SPEC,
     &speckle::gamma_map::SPEC,
     &focal::gaussian::SPEC,

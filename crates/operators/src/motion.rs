@@ -1,5 +1,6 @@
 //! Displacement between two rasters, pixel by pixel.
 
+pub mod colour;
 pub mod flow;
 mod lucas_kanade;
 mod plane;
