@@ -143,13 +143,7 @@ impl<'a, C: Counter> Bins<'a, C> {
     #[inline(always)]
     pub(crate) fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
         match pixels.flags {
-            None => {
-                let mut below = self.below;
-                for (index, &code) in pixels.codes.iter().enumerate() {
-                    self.count_one::<W, X>(code, pixels.masks, index, &mut below);
-                }
-                self.below = below;
-            }
+            None => self.count_all::<W, X>(pixels.codes, pixels.masks),
             Some(flags) => {
                 let (mut below, mut total) = (self.below, self.total);
                 for (index, (&code, &flag)) in pixels.codes.iter().zip(flags).enumerate() {
@@ -161,6 +155,35 @@ impl<'a, C: Counter> Bins<'a, C> {
                 (self.below, self.total) = (below, total);
             }
         }
+    }
+
+    /// Counts pixels that are all data: those that only some windows see one by one, what the rest adds below the mark at once.
+    #[inline(always)]
+    fn count_all<W: Way, X: Code>(&mut self, codes: &[X], masks: Masks<'_, C>) {
+        let (before, shared, after) = masks.parts();
+        let (first, rest) = codes.split_at(before.len().min(codes.len()));
+        let (middle, last) = rest.split_at(masks.shared().min(rest.len()));
+        let none = [C::default(); LANES];
+        let mut below = self.below;
+        for (part, table, skipped) in [(first, before, 0), (last, after, codes.len() - last.len())] {
+            for index in 0..part.len().min(table.len()) {
+                let high = part[index].high();
+                count::<W, C>(&mut self.bins[usize::from(high)], &table[index].0);
+                count::<W, C>(&mut below, masks.of_if(index + skipped, high < self.mark));
+            }
+        }
+        let mut under = 0;
+        for &code in middle {
+            let high = code.high();
+            count::<W, C>(&mut self.bins[usize::from(high)], shared);
+            under += usize::from(high < self.mark);
+        }
+        let mut counted = none;
+        for lane in 0..LANES {
+            counted[lane] = C::of(under) & C::default().minus(shared[lane]);
+        }
+        count::<W, C>(&mut below, &counted);
+        self.below = below;
     }
 
     #[inline(always)]

@@ -157,6 +157,18 @@ impl<'a, C> Masks<'a, C> {
         &self.table[std::hint::select_unpredictable(counts, self.index(pixel), none)].0
     }
 
+    /// The masks of the pixels before those that share one, that one, and those of the pixels after.
+    #[inline(always)]
+    pub(crate) fn parts(&self) -> (&'a [Mask<C>], &'a Lanes<C>, &'a [Mask<C>]) {
+        let (before, rest) = self.table.split_at(LANES - 1);
+        (before, &rest[0].0, &rest[1..])
+    }
+
+    /// How many pixels share the mask in the middle.
+    pub(crate) fn shared(&self) -> usize {
+        self.repeated + 1
+    }
+
     #[inline(always)]
     fn index(&self, pixel: usize) -> usize {
         pixel.min(LANES - 1).max(pixel.saturating_sub(self.repeated))

@@ -7,7 +7,7 @@ use super::lanes::{Counter, In, LANES, Lanes, Way, count};
 const OPEN: usize = LANES;
 
 /// Rows after which an open bin that no window's place was in is closed.
-const IDLE_ROWS: usize = 24;
+const IDLE_ROWS: usize = 96;
 
 /// Stands for a bin that is not open.
 const CLOSED: u8 = u8::MAX;
@@ -120,7 +120,9 @@ impl<'a, C: Counter> OpenBins<'a, C> {
             }
             let mut sum = [C::default(); LANES];
             for bin in &self.fine[place * 256 + group.number() * 16..][..16] {
-                advance(&mut fine, &mut sum, bin, &ends);
+                if !advance(&mut fine, &mut sum, bin, &ends) {
+                    break;
+                }
             }
             for lane in 0..LANES {
                 if ends[lane] > C::default() {
