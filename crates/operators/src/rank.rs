@@ -4,7 +4,7 @@ pub mod extremes;
 mod filter;
 pub(crate) mod footprint;
 mod histogram;
-mod key;
+pub(crate) mod key;
 pub mod median;
 pub mod mode;
 mod network;

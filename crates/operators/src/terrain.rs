@@ -12,7 +12,7 @@ use swathe_core::{
     Error, Operator, Parameter, ParameterKind, Parameters, RasterInfo, Result, SampleType, Scalar,
 };
 
-use crate::focal::neighbours::{self, Formula, Rim, Support};
+use crate::focal::neighbours::{self, Formula, Rim, Support, window_at};
 use crate::simd::level;
 
 pub mod aspect;
@@ -72,7 +72,7 @@ impl<M: Measure> Formula<f64> for Rows<M> {
 fn measure_row<S: Simd, M: Measure>(_: S, measure: &M, rows: [&[f64]; 3], made: &mut [f64]) {
     let rows = rows.map(|row| &row[..made.len() + 2]);
     for (x, made) in made.iter_mut().enumerate() {
-        *made = measure.of(rows.map(|row| [row[x], row[x + 1], row[x + 2]]));
+        *made = measure.of(window_at(&rows, x));
     }
 }
 

@@ -20,7 +20,7 @@ use swathe_core::{
 
 use super::{NODATA, TYPES, derivative, derivative_type};
 use crate::focal::gaussian::single_precision;
-use crate::focal::neighbours::{self, Formula, Rim, Support};
+use crate::focal::neighbours::{self, Formula, Rim, Support, window_at};
 use crate::rows::Real;
 use crate::simd::level;
 
@@ -181,12 +181,6 @@ impl<A: Real> Formula<A> for Gradient<A> {
     }
 }
 
-/// A window of three rows and columns in one lane of a row.
-#[inline(always)]
-fn window<A: Real>(rows: [&[A]; 3], x: usize) -> [[A; 3]; 3] {
-    rows.map(|row| [row[x], row[x + 1], row[x + 2]])
-}
-
 #[inline(always)]
 fn along_x<A: Real>([a, b, c]: [[A; 3]; 3], corner: A, middle: A) -> A {
     corner * ((a[2] - a[0]) + (c[2] - c[0])) + middle * (b[2] - b[0])
@@ -207,7 +201,7 @@ fn cut<A>(rows: [&[A]; 3], count: usize) -> [&[A]; 3] {
 fn x_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made: &mut [A]) {
     let rows = cut(rows, made.len());
     for (x, made) in made.iter_mut().enumerate() {
-        *made = along_x(window(rows, x), corner, middle);
+        *made = along_x(window_at(&rows, x), corner, middle);
     }
 }
 
@@ -215,7 +209,7 @@ fn x_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made: &m
 fn y_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made: &mut [A]) {
     let rows = cut(rows, made.len());
     for (x, made) in made.iter_mut().enumerate() {
-        *made = along_y(window(rows, x), corner, middle);
+        *made = along_y(window_at(&rows, x), corner, middle);
     }
 }
 
@@ -223,7 +217,7 @@ fn y_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made: &m
 fn root_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made: &mut [A]) {
     let rows = cut(rows, made.len());
     for (x, made) in made.iter_mut().enumerate() {
-        let window = window(rows, x);
+        let window = window_at(&rows, x);
         let (dx, dy) = (along_x(window, corner, middle), along_y(window, corner, middle));
         *made = (dx * dx + dy * dy).square_root();
     }
@@ -233,7 +227,7 @@ fn root_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made:
 fn sum_row<S: Simd, A: Real>(_: S, rows: [&[A]; 3], corner: A, middle: A, made: &mut [A]) {
     let rows = cut(rows, made.len());
     for (x, made) in made.iter_mut().enumerate() {
-        let window = window(rows, x);
+        let window = window_at(&rows, x);
         *made = along_x(window, corner, middle).magnitude() + along_y(window, corner, middle).magnitude();
     }
 }

@@ -23,6 +23,14 @@ pub(crate) trait Formula<A>: Send + Sync {
     fn support(&self) -> Support;
 }
 
+/// What the formula's pixel `x` sees of three rows.
+///
+/// Written out: a closure in the innermost loop keeps it from becoming vectors.
+#[inline(always)]
+pub(crate) fn window_at<A: Copy>([a, b, c]: &[&[A]; 3], x: usize) -> [[A; 3]; 3] {
+    [[a[x], a[x + 1], a[x + 2]], [b[x], b[x + 1], b[x + 2]], [c[x], c[x + 1], c[x + 2]]]
+}
+
 /// The pixels that a formula looks at, besides the pixel itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Support {

@@ -6,8 +6,9 @@
 use swathe_core::{Boundary, Frame, Halo, ScratchSize, Size, Window};
 
 use super::element::Element;
+use super::extreme::{Greatest, Least};
 use super::filter::{Area, Filter, Rows, Target};
-use super::key::{Greatest, Key, Least};
+use crate::rank::key::Key;
 
 /// Which of two keys is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,17 @@
 //! The operator that all of morphology is: a chain of erosions and dilations, or the difference of two.
 
-use std::marker::PhantomData;
-
 use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
 use swathe_core::{
-    Boundary, Edge, Frame, NodataPolicy, Operator, Parameters, RasterInfo, Result, Sample, SampleType,
-    ScratchSize, Size, TileMut, TileView, Validity, Window, fill_value,
+    Boundary, Edge, Frame, NodataPolicy, Operator, Parameters, RasterInfo, Result, ScratchSize, Size,
+    TileMut, TileView, Validity, Window, fill_value, with_sample,
 };
 
 use super::chain::{Chain, Flags, Kept, Outside, Plane, Reach, Stage};
 use super::element::Element;
 use super::filter::{Rows, Target};
-use super::key::{Key, difference_of, key_of, sample_of};
 use crate::focal::gaussian::smoothed;
+use crate::rank::key::{Key, Keyed, difference_of, key_of, sample_of};
 use crate::rows::{LoadRows, clear_mask, hand_on_mask, loader, mark_all_valid, mark_valid};
 use crate::simd::level;
 
@@ -81,18 +79,7 @@ fn compare(
     policy: NodataPolicy,
 ) -> Box<dyn Operator> {
     let parts = Parts { first, second, boundary, policy, output };
-    match input.sample_type {
-        SampleType::U8 => parts.bind::<u8, u8>(input),
-        SampleType::I8 => parts.bind::<i8, i8>(input),
-        SampleType::U16 => parts.bind::<u16, u16>(input),
-        SampleType::I16 => parts.bind::<i16, i16>(input),
-        SampleType::U32 => parts.bind::<u32, u32>(input),
-        SampleType::I32 => parts.bind::<i32, i32>(input),
-        SampleType::U64 => parts.bind::<u64, u64>(input),
-        SampleType::I64 => parts.bind::<i64, i64>(input),
-        SampleType::F32 => parts.bind::<f32, i32>(input),
-        SampleType::F64 => parts.bind::<f64, i64>(input),
-    }
+    with_sample!(input.sample_type, T => parts.bind::<T>(input))
 }
 
 struct Parts {
@@ -105,10 +92,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn bind<T: Sample, K: Key>(self, input: &RasterInfo) -> Box<dyn Operator> {
+    fn bind<T: Keyed>(self, input: &RasterInfo) -> Box<dyn Operator> {
         let validity = Validity::<T>::new(input, self.policy);
         let constant = self.boundary.constant::<T>();
-        Box::new(Compare::<T, K> {
+        Box::new(Compare::<T> {
             load: loader(input, self.policy),
             rule: if self.policy == NodataPolicy::Propagate { Flags::All } else { Flags::Any },
             may_lack: validity.can_fail(),
@@ -119,17 +106,17 @@ impl Parts {
     }
 }
 
-struct Compare<T, K> {
+struct Compare<T: Keyed> {
     parts: Parts,
     /// Tells pixels with data from those without.
     load: Box<dyn LoadRows<f32>>,
     rule: Flags,
     may_lack: bool,
-    outside: Outside<K>,
+    outside: Outside<T::Key>,
     fill: T,
 }
 
-impl<T: Sample, K: Key> Compare<T, K> {
+impl<T: Keyed> Compare<T> {
     fn chains(&self) -> impl Iterator<Item = &Chain> {
         std::iter::once(&self.parts.first).chain(&self.parts.second)
     }
@@ -145,8 +132,8 @@ impl<T: Sample, K: Key> Compare<T, K> {
         let (window, made) = (input.window(), output.window());
         let reach = Reach { source: window, output: made };
         let subtrahend =
-            self.parts.second.as_ref().map(|chain| (chain, scratch.take::<K>(made.size().pixels())));
-        let source = Samples::<T, K> { view: *input, band, flags: None, sample: PhantomData };
+            self.parts.second.as_ref().map(|chain| (chain, scratch.take::<T::Key>(made.size().pixels())));
+        let source = Samples::<T> { view: *input, band, flags: None };
         let mut target = BandRows { tile: output, band };
         self.parts.first.run(&source, reach, None, self.outside, &mut target, &mut scratch.inner());
         let subtrahend = subtrahend.map(|(chain, keys)| {
@@ -170,7 +157,7 @@ impl<T: Sample, K: Key> Compare<T, K> {
         let (window, made) = (input.window(), output.window());
         let reach = Reach { source: window, output: made };
         let subtrahend =
-            self.parts.second.as_ref().map(|chain| (chain, scratch.take::<K>(made.size().pixels())));
+            self.parts.second.as_ref().map(|chain| (chain, scratch.take::<T::Key>(made.size().pixels())));
         let valid = scratch.take::<u8>(made.size().pixels());
         let own = scratch.take::<u8>(window.size().pixels());
         for (y, row) in own.chunks_exact_mut(window.width).enumerate() {
@@ -179,7 +166,7 @@ impl<T: Sample, K: Key> Compare<T, K> {
         valid.fill(1);
         let own = &*own;
         let keys_of =
-            |chain: &Chain, target: &mut dyn Target<K>, valid: &mut [u8], scratch: &mut Frame<'_>| {
+            |chain: &Chain, target: &mut dyn Target<T::Key>, valid: &mut [u8], scratch: &mut Frame<'_>| {
                 let planes = scratch.take::<u8>(chain.flag_pixels(made.size()));
                 chain.run_flags(own, reach, self.rule, self.outside.flag, planes, &mut scratch.inner());
                 let planes = &*planes;
@@ -188,8 +175,7 @@ impl<T: Sample, K: Key> Compare<T, K> {
                     row.iter_mut().zip(found).for_each(|(flag, found)| *flag &= found);
                 }
                 let lacking = Lacking { flags: own, identity: chain.first_kept().identity() };
-                let source =
-                    Samples::<T, K> { view: *input, band, flags: Some(lacking), sample: PhantomData };
+                let source = Samples::<T> { view: *input, band, flags: Some(lacking) };
                 chain.run(&source, reach, Some(planes), self.outside, target, &mut scratch.inner());
             };
         let mut target = BandRows { tile: output, band };
@@ -210,17 +196,17 @@ impl<T: Sample, K: Key> Compare<T, K> {
     }
 
     /// Makes samples of the keys of a band, less those of another plane where there is one.
-    fn settle(&self, output: &mut TileMut<'_>, band: usize, subtrahend: Option<&[K]>) {
+    fn settle(&self, output: &mut TileMut<'_>, band: usize, subtrahend: Option<&[T::Key]>) {
         let Size { width, height } = output.window().size();
         for y in 0..height {
             let row = output.row_bytes_mut(band, y);
             match subtrahend {
                 Some(keys) => {
                     let other = &keys[y * width..][..width];
-                    dispatch!(level(), simd => subtract_row::<_, T, K>(simd, bytemuck::cast_slice_mut(row), other));
+                    dispatch!(level(), simd => subtract_row::<_, T>(simd, bytemuck::cast_slice_mut(row), other));
                 }
                 None if T::TYPE.is_float() => {
-                    dispatch!(level(), simd => samples_row::<_, T, K>(simd, bytemuck::cast_slice_mut(row)));
+                    dispatch!(level(), simd => samples_row::<_, T>(simd, bytemuck::cast_slice_mut(row)));
                 }
                 // The keys of integers are the samples.
                 None => {}
@@ -229,7 +215,7 @@ impl<T: Sample, K: Key> Compare<T, K> {
     }
 }
 
-impl<T: Sample, K: Key> Operator for Compare<T, K> {
+impl<T: Keyed> Operator for Compare<T> {
     fn output(&self) -> &RasterInfo {
         &self.parts.output
     }
@@ -245,8 +231,8 @@ impl<T: Sample, K: Key> Operator for Compare<T, K> {
     fn scratch_bytes(&self, output: Size) -> usize {
         let most = |bytes: &dyn Fn(&Chain) -> usize| self.chains().map(bytes).max().unwrap_or(0);
         let subtrahend = if self.parts.second.is_some() { output.pixels() } else { 0 };
-        let keys = most(&|chain| chain.key_bytes::<K>(output));
-        let own = ScratchSize::new().with::<K>(subtrahend);
+        let keys = most(&|chain| chain.key_bytes::<T::Key>(output));
+        let own = ScratchSize::new().with::<T::Key>(subtrahend);
         if !self.may_lack {
             return own.bytes().saturating_add(keys);
         }
@@ -285,21 +271,20 @@ struct Lacking<'a, K> {
 }
 
 /// The samples of a band as keys.
-struct Samples<'a, T, K> {
+struct Samples<'a, T: Keyed> {
     view: TileView<'a>,
     band: usize,
-    flags: Option<Lacking<'a, K>>,
-    sample: PhantomData<T>,
+    flags: Option<Lacking<'a, T::Key>>,
 }
 
-impl<T: Sample, K: Key> Rows<K> for Samples<'_, T, K> {
-    fn read(&self, x: usize, y: usize, keys: &mut [K]) {
+impl<T: Keyed> Rows<T::Key> for Samples<'_, T> {
+    fn read(&self, x: usize, y: usize, keys: &mut [T::Key]) {
         let samples = &self.view.row::<T>(self.band, y)[x..][..keys.len()];
         match self.flags {
-            None => dispatch!(level(), simd => keys_row(simd, samples, keys)),
+            None => dispatch!(level(), simd => keys_row::<_, T>(simd, samples, keys)),
             Some(Lacking { flags, identity }) => {
                 let flags = &flags[y * self.view.window().width + x..][..keys.len()];
-                dispatch!(level(), simd => lacking_keys_row(simd, samples, flags, identity, keys));
+                dispatch!(level(), simd => lacking_keys_row::<_, T>(simd, samples, flags, identity, keys));
             }
         }
     }
@@ -318,7 +303,7 @@ impl<K: Key> Target<K> for BandRows<'_, '_> {
 }
 
 #[simd]
-fn keys_row<S: Simd, T: Sample, K: Key>(_: S, samples: &[T], keys: &mut [K]) {
+fn keys_row<S: Simd, T: Keyed>(_: S, samples: &[T], keys: &mut [T::Key]) {
     assert_eq!(samples.len(), keys.len());
     for (key, &sample) in keys.iter_mut().zip(samples) {
         *key = key_of(sample);
@@ -326,12 +311,12 @@ fn keys_row<S: Simd, T: Sample, K: Key>(_: S, samples: &[T], keys: &mut [K]) {
 }
 
 #[simd]
-fn lacking_keys_row<S: Simd, T: Sample, K: Key>(
+fn lacking_keys_row<S: Simd, T: Keyed>(
     _: S,
     samples: &[T],
     flags: &[u8],
-    identity: K,
-    keys: &mut [K],
+    identity: T::Key,
+    keys: &mut [T::Key],
 ) {
     assert!(samples.len() == keys.len() && flags.len() == keys.len());
     for ((key, &sample), &flag) in keys.iter_mut().zip(samples).zip(flags) {
@@ -342,17 +327,17 @@ fn lacking_keys_row<S: Simd, T: Sample, K: Key>(
 
 /// Keys become the samples that they stand for, in place.
 #[simd]
-fn samples_row<S: Simd, T: Sample, K: Key>(_: S, row: &mut [K]) {
+fn samples_row<S: Simd, T: Keyed>(_: S, row: &mut [T::Key]) {
     for key in row {
-        *key = bytemuck::cast(sample_of::<T, K>(*key));
+        *key = bytemuck::cast(sample_of::<T>(*key));
     }
 }
 
 /// Keys become the samples that they stand for, less those of another row, in place.
 #[simd]
-fn subtract_row<S: Simd, T: Sample, K: Key>(_: S, row: &mut [K], other: &[K]) {
+fn subtract_row<S: Simd, T: Keyed>(_: S, row: &mut [T::Key], other: &[T::Key]) {
     assert_eq!(row.len(), other.len());
     for (key, &other) in row.iter_mut().zip(other) {
-        *key = bytemuck::cast(difference_of::<T, K>(*key, other));
+        *key = bytemuck::cast(difference_of::<T>(*key, other));
     }
 }

@@ -9,8 +9,9 @@
 use swathe_core::{Frame, ScratchSize, Size, Window};
 
 use super::element::Element;
-use super::key::{Extreme, Key};
+use super::extreme::Extreme;
 use super::lines::{self, Lengthen};
+use crate::rank::key::Key;
 
 /// Where rows of keys come from.
 pub(crate) trait Rows<K> {

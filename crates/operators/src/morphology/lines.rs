@@ -3,7 +3,8 @@
 use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
 
-use super::key::{Extreme, Key};
+use super::extreme::Extreme;
+use crate::rank::key::Key;
 use crate::simd::level;
 
 /// Keeps in `kept` what `row` does not beat.
@@ -137,7 +138,7 @@ pub(crate) fn steps_to(length: usize) -> Vec<Lengthen> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::morphology::key::{Greatest, Least};
+    use crate::morphology::extreme::{Greatest, Least};
 
     #[test]
     fn steps_join_runs_without_a_gap() {

@@ -3,7 +3,8 @@
 //! Integers stand for themselves, `f32` becomes `i32` and `f64` `i64`: negative floats with all bits but the sign turned
 //! round. So -0 comes before 0, and every `NaN` is the greatest key.
 
-use std::ops::{BitAnd, BitXor, Shr};
+use std::num::Saturating;
+use std::ops::{BitAnd, BitXor, Shr, Sub};
 
 use swathe_core::Sample;
 
@@ -11,9 +12,20 @@ use swathe_core::Sample;
 pub(crate) trait Key:
     Sample + Ord + Shr<u32, Output = Self> + BitAnd<Output = Self> + BitXor<Output = Self>
 {
+    /// The difference, saturated.
+    fn minus(self, other: Self) -> Self;
 }
 
-impl<K> Key for K where K: Sample + Ord + Shr<u32, Output = K> + BitAnd<Output = K> + BitXor<Output = K> {}
+impl<K> Key for K
+where
+    K: Sample + Ord + Shr<u32, Output = K> + BitAnd<Output = K> + BitXor<Output = K>,
+    Saturating<K>: Sub<Output = Saturating<K>>,
+{
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        (Saturating(self) - Saturating(other)).0
+    }
+}
 
 /// A sample, with what it is compared as.
 pub(crate) trait Keyed: Sample {
@@ -72,7 +84,7 @@ pub(crate) fn key_of<T: Keyed>(sample: T) -> T::Key {
     if sample.is_nan() { T::Key::GREATEST } else { key }
 }
 
-/// The sample of a key.
+/// The sample of a key; both ends of the order of floats are the one `NaN` that is stored.
 #[inline(always)]
 pub(crate) fn sample_of<T: Keyed>(key: T::Key) -> T {
     if !T::TYPE.is_float() {
@@ -81,6 +93,17 @@ pub(crate) fn sample_of<T: Keyed>(key: T::Key) -> T {
     let nan = T::from_f64(f64::NAN);
     let sample: T = bytemuck::cast(turned(key));
     if sample.is_nan() { nan } else { sample }
+}
+
+/// The sample that is nearest to the difference of those of two keys.
+#[inline(always)]
+pub(crate) fn difference_of<T: Keyed>(one: T::Key, other: T::Key) -> T {
+    if !T::TYPE.is_float() {
+        return bytemuck::cast(one.minus(other));
+    }
+    // Rounded twice, to `f64` and then to `f32`, a difference of two `f32` is what it is rounded once.
+    let difference = T::from_f64(sample_of::<T>(one).to_f64() - sample_of::<T>(other).to_f64());
+    if difference.is_nan() { T::from_f64(f64::NAN) } else { difference }
 }
 
 /// The keys of a row, where samples stand for themselves.
@@ -120,5 +143,15 @@ mod tests {
     #[test]
     fn integers_stand_for_themselves() {
         assert_eq!((key_of(u64::MAX), sample_of::<i8>(-128)), (u64::MAX, -128));
+    }
+
+    #[test]
+    fn differences_saturate() {
+        assert_eq!(difference_of::<u8>(3, 4), 0);
+        assert_eq!(difference_of::<i16>(20_000, -20_000), i16::MAX);
+        assert_eq!(difference_of::<u64>(u64::MAX, 1), u64::MAX - 1);
+        assert_eq!(difference_of::<f32>(key_of(1.5_f32), key_of(-2.0_f32)), 3.5);
+        let infinite = difference_of::<f32>(key_of(f32::INFINITY), key_of(f32::INFINITY));
+        assert_eq!(infinite.to_bits(), f32::NAN.to_bits());
     }
 }
