@@ -19,6 +19,9 @@ const GREATEST_HEIGHT: usize = 32;
 /// Most pixels of a window.
 const GREATEST_COUNT: usize = 169;
 
+/// Bytes that vectors are best aligned to: a vector across two cache lines is stored at a quarter of the speed.
+const ALIGNMENT: usize = 64;
+
 /// Bytes that the rows of a network's memory share, so that they stay in the processor's nearest cache.
 const MEMORY_BYTES: usize = 24 << 10;
 
@@ -48,6 +51,16 @@ impl Small {
         let slots = self.program.slots.max(1);
         (MEMORY_BYTES / size_of::<K>() / slots / 64 * 64).clamp(64, 1024)
     }
+
+    /// From one row of the network's memory to the next: all begin where vectors do.
+    fn stride<K>(&self, hull: Size) -> usize {
+        (self.piece::<K>() + hull.width).next_multiple_of(ALIGNMENT)
+    }
+
+    /// Keys of the network's memory.
+    fn memory<K>(&self, hull: Size) -> usize {
+        (self.program.slots - hull.height) * self.stride::<K>(hull)
+    }
 }
 
 impl<T: Keyed> Method<T> for Small {
@@ -55,9 +68,8 @@ impl<T: Keyed> Method<T> for Small {
         let hull = settings.footprint.hull.size();
         let width = output.width + hull.width - 1;
         let converted = if T::TYPE.is_float() { width * hull.height } else { 0 };
-        let stride = self.piece::<T::Key>() + hull.width;
         size.with::<T::Key>(converted)
-            .with::<T::Key>((self.program.slots - hull.height) * stride)
+            .with::<T::Key>(self.memory::<T::Key>(hull) + ALIGNMENT)
             .with::<T::Key>(settings.footprint.count)
             .with::<u8>(width)
             .with::<u8>(output.width)
@@ -68,8 +80,10 @@ impl<T: Keyed> Method<T> for Small {
         let hull = footprint.hull.size();
         let (width, (left, top)) = (made.width + hull.width - 1, band.ground.corner);
         let converted = scratch.take::<T::Key>(if T::TYPE.is_float() { width * hull.height } else { 0 });
-        let stride = self.piece::<T::Key>() + hull.width;
-        let memory = scratch.take::<T::Key>((self.program.slots - hull.height) * stride);
+        let (stride, length) = (self.stride::<T::Key>(hull), self.memory::<T::Key>(hull));
+        let memory = scratch.take::<T::Key>(length + ALIGNMENT);
+        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let memory = &mut memory[start..][..length];
         let taps = scratch.take::<T::Key>(footprint.count);
         let (complete, valid) = (scratch.take::<u8>(width), scratch.take::<u8>(made.width));
         let samples = |y: usize| &band.row(top + y)[left..][..width];
@@ -85,7 +99,8 @@ impl<T: Keyed> Method<T> for Small {
                 let line = || &converted[(y + row) % hull.height * width..][..width];
                 *keys = keys_as_they_are(samples(y + row)).unwrap_or_else(line);
             }
-            let mut run = Run { program: &self.program, rows: &rows[..hull.height], memory, stride };
+            let piece = self.piece::<T::Key>();
+            let mut run = Run { program: &self.program, rows: &rows[..hull.height], memory, stride, piece };
             dispatch!(level(), simd => run_row(simd, &mut run, output.row_mut::<T>(band.index, y)));
             if band.ground.flags.is_some() {
                 mark_complete(band, y, complete);
@@ -145,20 +160,24 @@ struct Run<'a, K> {
     rows: &'a [&'a [K]],
     memory: &'a mut [K],
     stride: usize,
+    piece: usize,
 }
 
 #[simd]
 fn run_row<S: Simd, T: Keyed>(_: S, run: &mut Run<'_, T::Key>, output: &mut [T]) {
-    let hull_width = run.rows[0].len() + 1 - output.len();
-    let piece = run.stride - hull_width;
+    let piece = run.piece;
     for (index, output) in output.chunks_mut(piece).enumerate() {
         let x = index * piece;
         for step in &run.program.steps {
             compare_rows(run, step, x, output.len() + step.reach);
         }
         let result = source(run.rows, run.memory, run.stride, run.program.result, x, output.len());
-        for (output, &key) in output.iter_mut().zip(result) {
-            *output = sample_of(key);
+        if T::TYPE.is_float() {
+            for (output, &key) in output.iter_mut().zip(result) {
+                *output = sample_of(key);
+            }
+        } else {
+            bytemuck::cast_slice_mut::<T, T::Key>(output).copy_from_slice(result);
         }
     }
 }
