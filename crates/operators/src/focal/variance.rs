@@ -56,7 +56,7 @@ const fn documentation(formula: &'static str, example: &'static str) -> Document
         halo: "w / 2 to the left, w - 1 - w / 2 to the right; likewise above and below; twice that with --std chained",
         types: "integers of 8 and 16 bits are summed exactly and divided once, all others in f64; the output is f32, and f64\nfor 32- and 64-bit integers and f64",
         nodata: "left out; a window with no more than ddof pixels, and a pixel without data, give no data",
-        cost: "two sums over a window, whatever the size; where the spread of floats is below a thousandth of the mean\nthe sums are made again, from a pixel of the window on, at some six times the cost",
+        cost: "two sums over a window, whatever the size; where the spread of floats is below a thousandth of the mean\nthe sums are made again, from a pixel of the window on, which costs more, whatever the size",
         source: "Chan, Golub and LeVeque 1983",
         agrees: "numpy.var over sliding_window_view within 1e-10 for f64",
         example,
