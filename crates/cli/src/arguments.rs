@@ -137,7 +137,15 @@ fn question(spec: &QuestionSpec) -> Command {
     let input = Arg::new("INPUT")
         .required(true)
         .help("a raster to read (FILE, FILE:BAND, FILE:page=N or FILE:overview=N)");
-    with_run_options(command.arg(input).arg(nodata_value()))
+    let mut command = command.arg(input).arg(nodata_value());
+    if spec.name == "histogram" {
+        let svg = Arg::new("svg").long("svg").value_name("FILE");
+        let overwrite = Arg::new("overwrite").long("overwrite").action(ArgAction::SetTrue);
+        command = command
+            .arg(svg.help("draw the histograms, too, as SVG"))
+            .arg(overwrite.help("replace an existing chart"));
+    }
+    with_run_options(command)
 }
 
 /// The command of a registration, whose shift is printed.

@@ -1,6 +1,7 @@
 //! The `swathe` command: words in, words out. Everything else is in the library.
 
 mod arguments;
+mod chart;
 mod commands;
 mod exit;
 mod operators;

@@ -131,3 +131,17 @@ fn plans_tell_the_sweeps() {
     assert_eq!(folder.run("stats missing.tif").code, 1);
     assert_eq!(folder.run("stats a.tif --memory 1MiB").code, 3);
 }
+
+#[test]
+fn histograms_are_drawn() {
+    let folder = Folder::new();
+    folder.well("generate scene.tif --size 300x200 --bands 3 --type u16");
+    folder.well("histogram scene.tif --bins 3000 --svg chart.svg --json");
+    let svg = std::fs::read_to_string(folder.file("chart.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert_eq!(svg.matches("60\u{2009}000 pixels").count(), 3, "{svg}");
+    let again = folder.run("histogram scene.tif --svg chart.svg");
+    assert_eq!((again.code, again.stdout.as_str()), (2, ""), "{}", again.stderr);
+    folder.well("histogram scene.tif --svg chart.svg --overwrite");
+    assert_eq!(folder.names(), ["chart.svg", "scene.tif"]);
+}

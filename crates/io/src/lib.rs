@@ -22,6 +22,7 @@ mod samples;
 mod strided;
 mod synthetic;
 mod tiff;
+mod whole_file;
 
 pub use access::AccessMethod;
 pub use fingerprint::fingerprint;
@@ -37,3 +38,4 @@ pub use preview::{Channels, Picture, PreviewOptions, preview, preview_of, side_b
 pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};
 pub use tiff::{Compression, OverviewMethod, Overviews, WritePredictor};
+pub use whole_file::{refuse_existing, write_whole};

@@ -2,31 +2,20 @@
 
 pub(crate) mod destination;
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use swathe_core::{Error, ErrorKind, Result};
+use swathe_core::{Error, Result};
 
 use crate::preview::{Channels, Picture};
+use crate::whole_file::write_whole;
 
 /// Writes a picture under `path`, which never holds half of it: the file is written beside it and then named.
 ///
 /// # Errors
 /// Usage, where `path` exists and `overwrite` is false, or has no file name; Io and Limit, where it cannot be written.
 pub fn write_png(path: &Path, picture: &Picture, overwrite: bool) -> Result<()> {
-    if !overwrite && path.symlink_metadata().is_ok() {
-        return Err(exists(path));
-    }
     let bytes = png_bytes(picture).map_err(|error| error.at(format_args!("`{}`", path.display())))?;
-    let partial = partial_name(path)?;
-    let named = write_new(&partial, &bytes)
-        .and_then(|()| if overwrite { fs::rename(&partial, path) } else { name_once(&partial, path) });
-    named.map_err(|error| {
-        // What is left of the attempt is of no use; that it may not be there is no second error.
-        let _ = fs::remove_file(&partial);
-        if error.kind() == std::io::ErrorKind::AlreadyExists { exists(path) } else { failed(path, error) }
-    })
+    write_whole(path, &bytes, overwrite)
 }
 
 /// A picture as a PNG in memory.
@@ -55,48 +44,13 @@ fn encode(picture: &Picture) -> Result<Vec<u8>, ::png::EncodingError> {
     Ok(bytes)
 }
 
-/// A name beside `path` that nobody else uses.
-fn partial_name(path: &Path) -> Result<PathBuf> {
-    let name = path.file_name().ok_or_else(|| {
-        Error::usage(format!("`{}` names no file; name one, such as `preview.png`", path.display()))
-    })?;
-    let mut partial = std::ffi::OsString::from(".");
-    partial.push(name);
-    partial.push(format!(".{}.partial", std::process::id()));
-    Ok(path.with_file_name(partial))
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Gives a file its name unless somebody else has taken it meanwhile.
-fn name_once(partial: &Path, path: &Path) -> std::io::Result<()> {
-    match fs::hard_link(partial, path) {
-        Ok(()) => fs::remove_file(partial),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(error),
-        // File systems without links.
-        Err(_) => fs::rename(partial, path),
-    }
-}
-
-fn exists(path: &Path) -> Error {
-    Error::new(
-        ErrorKind::Usage,
-        format!("`{}` exists; choose another name, or give `--overwrite`", path.display()),
-    )
-}
-
-fn failed(path: &Path, error: std::io::Error) -> Error {
-    Error::io(format!("cannot write `{}`", path.display()), error)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
     use super::*;
-    use swathe_core::Size;
+    use swathe_core::{ErrorKind, Size};
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("swathe-png-{}-{name}", std::process::id()));

@@ -55,7 +55,7 @@ pub use swathe_engine::{
 };
 pub use swathe_io::{
     Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,
-    absorb_bus_error, file_of, side_by_side, verify, write_png,
+    absorb_bus_error, file_of, refuse_existing, side_by_side, verify, write_png, write_whole,
 };
 pub use swathe_operators::transform::registration::{REGISTER, RegistrationSpec};
 pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};

@@ -1,5 +1,7 @@
 //! `swathe stats`, `percentiles`, `histogram` and `reduce --axis all`: what is learned from a whole raster and printed.
 
+use std::path::{Path, PathBuf};
+
 use clap::ArgMatches;
 use serde_json::{Value, json};
 use swathe::reduce::{About, Answer, BandSummary, BinCounts, Bins, Place, Question, QuestionSpec};
@@ -7,7 +9,7 @@ use swathe::{Error, Findings, Inquiry, NodataPolicy};
 
 use crate::exit::{Done, print, say};
 use crate::progress::Shown;
-use crate::{arguments, operators, signals, words};
+use crate::{arguments, chart, operators, signals, words};
 
 /// Runs the command.
 pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Error> {
@@ -25,7 +27,41 @@ pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Err
         About::Summary { ddof, .. } => ddof,
         _ => 0.0,
     };
-    ask(&inquiry, matches, |answer| bands(answer, &names, ddof))
+    let chart = if spec.name == "histogram" { Chart::asked(&inquiry, matches)? } else { None };
+    ask(&inquiry, matches, |answer| {
+        if let (Some(chart), Answer::Histogram(bands)) = (&chart, answer) {
+            chart.draw(bands)?;
+        }
+        Ok(bands(answer, &names, ddof))
+    })
+}
+
+/// A chart that is to be drawn.
+struct Chart {
+    path: PathBuf,
+    overwrite: bool,
+    title: String,
+    subtitle: String,
+}
+
+impl Chart {
+    /// What `--svg` asks for, where the name is free.
+    fn asked(inquiry: &Inquiry, matches: &ArgMatches) -> Result<Option<Self>, Error> {
+        let Some(path) = matches.get_one::<String>("svg").map(PathBuf::from) else { return Ok(None) };
+        let overwrite = matches.get_flag("overwrite");
+        swathe::refuse_existing(&path, overwrite)?;
+        let info = swathe::describe(&inquiry.read.path)?;
+        let subtitle =
+            format!("{} x {} pixels of {}", info.size.width, info.size.height, info.sample_type.name());
+        let input = Path::new(&inquiry.read.path);
+        let title = input.file_name().unwrap_or(input.as_os_str()).to_string_lossy().into_owned();
+        Ok(Some(Chart { path, overwrite, title, subtitle }))
+    }
+
+    fn draw(&self, bands: &[(Bins, BinCounts)]) -> Result<(), Error> {
+        let svg = chart::histograms(&self.title, &self.subtitle, bands);
+        swathe::write_whole(&self.path, svg.as_bytes(), self.overwrite)
+    }
 }
 
 /// Runs `swathe reduce` where it prints: over all of each band.
@@ -57,7 +93,7 @@ pub(crate) fn reduce(matches: &ArgMatches) -> Result<Done, Error> {
         for (number, value) in values.iter_mut().enumerate() {
             *value = json!({"band": number + 1, op.as_str(): std::mem::take(value)});
         }
-        values
+        Ok(values)
     })
 }
 
@@ -101,7 +137,11 @@ fn reduced(answer: &Answer, op: &str, ddof: f64, transform: Option<[f64; 6]>) ->
 }
 
 /// Plans or finds the answer and prints what `show` makes of it.
-fn ask(inquiry: &Inquiry, matches: &ArgMatches, show: impl Fn(&Answer) -> Vec<Value>) -> Result<Done, Error> {
+fn ask(
+    inquiry: &Inquiry,
+    matches: &ArgMatches,
+    show: impl Fn(&Answer) -> Result<Vec<Value>, Error>,
+) -> Result<Done, Error> {
     if matches.get_flag("print-job") {
         return Err(Error::unsupported("jobs write a raster; a question has none to write"));
     }
@@ -118,7 +158,7 @@ fn ask(inquiry: &Inquiry, matches: &ArgMatches, show: impl Fn(&Answer) -> Vec<Va
     if matches.get_flag("verbose") {
         reports.iter().for_each(|report| say(&words::report(report)));
     }
-    let bands = show(&answer);
+    let bands = show(&answer)?;
     print(&if matches.get_flag("json") { operators::json(&bands)? } else { readable(&bands) })?;
     Ok(Done::Well)
 }

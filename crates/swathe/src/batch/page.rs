@@ -1,11 +1,11 @@
 //! The page that tells how a batch went: one HTML file with its figures, pictures and charts inside.
 
 use std::fmt::Write;
-use std::fs;
+use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use swathe_core::{Error, Result};
+use swathe_core::Result;
 
 use super::Batch;
 use super::record::{BatchReport, Sample, SceneOutcome, Status};
@@ -22,9 +22,7 @@ td:last-child{white-space:nowrap}figure{margin:1rem 0}figcaption{color:#555}svg{
 /// # Errors
 /// Io, where it can't be written.
 pub(super) fn write(path: &str, batch: &Batch, report: &BatchReport) -> Result<()> {
-    let cannot = |error| Error::io(format_args!("cannot write the page `{path}`"), error);
-    let partial = format!("{path}.partial");
-    fs::write(&partial, page(batch, report)).and_then(|()| fs::rename(&partial, path)).map_err(cannot)
+    swathe_io::write_whole(Path::new(path), page(batch, report).as_bytes(), true)
 }
 
 fn page(batch: &Batch, report: &BatchReport) -> String {
