@@ -119,6 +119,26 @@ fn unname(folder: &Folder, case: &Case, files: usize) {
 }
 
 #[test]
+fn what_keeps_no_journal_is_made_anew() {
+    let folder = folder();
+    for line in ["copy a.tif o.tif --format cog", "stretch a.tif o.png --percentiles 2,98 --type u8"] {
+        let line = format!("{line} --flush no --quiet --overwrite");
+        let output = line.split_whitespace().nth(2).unwrap();
+        let begun = Instant::now();
+        folder.well(&line);
+        let time = begun.elapsed();
+        let reference = std::fs::read(folder.file(output)).unwrap();
+        std::fs::remove_file(folder.file(output)).unwrap();
+        for part in 1..4 {
+            kill_after(&folder, &line, time * part / 4);
+            folder.well(&format!("{line} --resume"));
+            assert!(std::fs::read(folder.file(output)).unwrap() == reference, "{line}");
+            std::fs::remove_file(folder.file(output)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn killed_between_the_last_renames() {
     let folder = folder();
     for case in &CASES[..4] {

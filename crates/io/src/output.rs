@@ -6,12 +6,13 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use swathe_core::{Error, ErrorKind, Footprint, Journal, Naming, Position, Result};
 use tempfile::NamedTempFile;
@@ -211,6 +212,8 @@ pub enum Existing {
 /// A file that has not got its name yet.
 #[derive(Debug)]
 enum PartialFile {
+    /// Without a name, in the folder of the name that it will get: a process that is killed leaves nothing.
+    Nameless(File, PathBuf),
     /// Removed when it is dropped.
     Temporary(NamedTempFile),
     /// Stays under this path.
@@ -224,11 +227,14 @@ impl PartialFile {
         options.read(true).write(true);
         let partial = KeptNames::of(&place.path).partial;
         match place.begin {
-            Begin::Unkept => tempfile::Builder::new()
-                .prefix(&format!(".{file_name}."))
-                .suffix(".partial")
-                .tempfile_in(&place.folder)
-                .map(PartialFile::Temporary),
+            Begin::Unkept => match nameless_in(&place.folder) {
+                Some(file) => Ok(PartialFile::Nameless(file, place.folder.clone())),
+                None => tempfile::Builder::new()
+                    .prefix(&format!(".{file_name}."))
+                    .suffix(".partial")
+                    .tempfile_in(&place.folder)
+                    .map(PartialFile::Temporary),
+            },
             Begin::Kept => Ok(PartialFile::Kept(options.create_new(true).open(&partial)?, partial)),
             Begin::KeptOver => {
                 Ok(PartialFile::Kept(options.create(true).truncate(true).open(&partial)?, partial))
@@ -241,19 +247,29 @@ impl PartialFile {
     fn as_file(&self) -> &File {
         match self {
             PartialFile::Temporary(file) => file.as_file(),
-            PartialFile::Kept(file, _) => file,
+            PartialFile::Nameless(file, _) | PartialFile::Kept(file, _) => file,
         }
     }
 
     fn path(&self) -> &Path {
         match self {
             PartialFile::Temporary(file) => file.path(),
-            PartialFile::Kept(_, path) => path,
+            PartialFile::Nameless(_, path) | PartialFile::Kept(_, path) => path,
         }
     }
 
     fn rename(self, target: &Path) -> io::Result<()> {
         match self {
+            PartialFile::Nameless(file, folder) => {
+                // A link replaces nothing, a rename does.
+                let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+                let link = |path: &Path| {
+                    rustix::fs::linkat(CWD, &source, CWD, path, AtFlags::SYMLINK_FOLLOW)
+                        .map_err(io::Error::from)
+                };
+                let named = tempfile::Builder::new().prefix(".").suffix(".partial").make_in(folder, link)?;
+                named.persist(target).map_err(|error| error.error)
+            }
             PartialFile::Temporary(file) => file.persist(target).map(drop).map_err(|error| error.error),
             PartialFile::Kept(_, path) => fs::rename(path, target),
         }
@@ -265,6 +281,16 @@ impl PartialFile {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// A new file without a name that can get one; none where the file system has no such files.
+fn nameless_in(folder: &Path) -> Option<File> {
+    // Its name will be made through this folder of the system.
+    if !Path::new("/proc/self/fd").is_dir() {
+        return None;
+    }
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR).ok().map(File::from)
 }
 
 /// An output being written. Dropped before it is published, it is removed unless it was to be kept.
