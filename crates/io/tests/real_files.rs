@@ -19,22 +19,6 @@ use swathe_io::{OpenOptions, open};
 /// No file of the collection takes longer, hostile ones included.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Files whose pixels are the same in GDAL and tifffile, and not here, each with the reason.
-const EXCEPTIONS: &[(&str, &str)] = &[
-    ("gdal_autotest/gcore/data/byte_jpg_tablesmodezero.tif", JPEG),
-    ("gdal_autotest/gcore/data/byte_ovr_jpeg_tablesmode3.tif", JPEG),
-    ("gdal_autotest/gcore/data/gtiff/rgbsmall_JPEG.tif", JPEG),
-    ("gdal_autotest/gcore/data/tif_jpeg_too_big_last_stripe.tif", JPEG),
-    ("gdal_autotest/gcore/data/tif_jpeg_ycbcr_too_big_last_stripe.tif", JPEG),
-    ("geotrellis/raster_data_geotiff-test-files_jpeg-test-small.tif", JPEG),
-    ("pillow/pil168.tif", JPEG),
-    ("rasterio/alpha.tif", JPEG),
-    ("rio-cogeo/image_2000px.tif", JPEG),
-];
-
-/// Its inverse transform rounds otherwise than libjpeg-turbo's: of each file at most 1.1 % of the samples are off, by 1.
-const JPEG: &str = "JPEG decoders differ by 1";
-
 /// A row of the collection's table.
 struct Row {
     path: String,
@@ -168,7 +152,6 @@ fn real_files_read_as_gdal_reads_them() {
         if took > LONGEST {
             faults.push(format!("{}: took {took:?}", row.path));
         }
-        let exception = EXCEPTIONS.iter().find(|(path, _)| *path == row.path);
         let agrees = |pixels: &Pixels| {
             // The table has GDAL's checksums of the first four bands at most, and no common hash of complex integers.
             let checksums = pixels.checksums.iter().zip(&row.checksums).all(|(own, gdal)| own == gdal);
@@ -185,7 +168,7 @@ fn real_files_read_as_gdal_reads_them() {
         };
         *counts.entry((row.class.clone(), outcome)).or_default() += 1;
         let fault = match row.class.as_str() {
-            "GOLDEN" => (outcome == "equal") == exception.is_some(),
+            "GOLDEN" => outcome != "equal",
             "MUST-FAIL-CLEANLY" => !matches!(outcome, "unsupported" | "damaged"),
             _ => {
                 let decision = decisions.remove(&row.path);
@@ -194,7 +177,7 @@ fn real_files_read_as_gdal_reads_them() {
                 decision != Some(found)
             }
         };
-        if fault || exception.is_some() && row.class != "GOLDEN" {
+        if fault {
             let seen = read.map_or_else(|error| error.to_string(), |pixels| format!("{pixels:?}"));
             faults.push(format!(
                 "{} {outcome}: {} {seen}, GDAL {:?} {}",

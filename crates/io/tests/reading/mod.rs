@@ -55,23 +55,34 @@ const MOST_BYTES: usize = 64 << 20;
 /// # Panics
 /// If the error is of another kind: an input alone is never a bug, a usage error or a failure of the system.
 pub fn read_whatever_it_is(path: &str) -> Result<usize> {
-    let read = open(path, &OpenOptions::default()).and_then(|source| {
-        let info = source.info();
-        let side = |length: usize| length.min(300);
-        let corner = Size::new(side(info.size.width), side(info.size.height));
-        let window = Window::new(0, 0, corner.width, corner.height);
-        assert!(source.details().len() < 64);
-        assert!(source.stored_bytes(info.window()) < 1 << 40, "more than the file holds");
-        let taken = source.scratch_bytes(corner).saturating_add(source.resident_bytes());
-        if taken.saturating_add(info.kind().bytes(window)) > MOST_BYTES {
-            return Err(Error::limit("needs more memory than a plan would give"));
-        }
-        let mut tile = TileBuffer::new(window, info.kind());
-        let mut scratch = Scratch::with_capacity(source.scratch_bytes(corner));
-        source.read(&mut tile.view_mut(), &mut scratch.frame())?;
-        source.check_unchanged()?;
-        Ok(corner.pixels())
-    });
+    blamed_on_the_file(open(path, &OpenOptions::default()).and_then(|source| read_corner(source.as_ref())))
+}
+
+/// Reads a corner of a raster, as a run with little memory would.
+///
+/// # Errors
+/// As [`read_whatever_it_is`].
+///
+/// # Panics
+/// As [`read_whatever_it_is`].
+pub fn read_corner(source: &dyn Source) -> Result<usize> {
+    let info = source.info();
+    let side = |length: usize| length.min(300);
+    let corner = Size::new(side(info.size.width), side(info.size.height));
+    let window = Window::new(0, 0, corner.width, corner.height);
+    assert!(source.details().len() < 64);
+    assert!(source.stored_bytes(info.window()) < 1 << 40, "more than the file holds");
+    let taken = source.scratch_bytes(corner).saturating_add(source.resident_bytes());
+    if taken.saturating_add(info.kind().bytes(window)) > MOST_BYTES {
+        return Err(Error::limit("needs more memory than a plan would give"));
+    }
+    let mut tile = TileBuffer::new(window, info.kind());
+    let mut scratch = Scratch::with_capacity(source.scratch_bytes(corner));
+    let read = source.read(&mut tile.view_mut(), &mut scratch.frame());
+    blamed_on_the_file(read.and_then(|()| source.check_unchanged()).map(|()| corner.pixels()))
+}
+
+fn blamed_on_the_file<T>(read: Result<T>) -> Result<T> {
     if let Err(error) = &read {
         let blamed = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported | ErrorKind::Limit);
         assert!(blamed, "an error of kind {:?}: {error}", error.kind());
