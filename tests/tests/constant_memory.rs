@@ -130,6 +130,12 @@ fn bands_apart_and_wide_samples() {
     );
 }
 
+#[test]
+fn chunks_to_chunks() {
+    let zarr = ["--format", "zarr", "--compress", "zstd:1"];
+    compare(SCENES, &zarr, &["gaussian"], &[&["--sigma", "2.2"], &zarr[..]].concat());
+}
+
 /// The smallest tile of this output needs 8000 x 8000 pixels; its pixels are computed some at a time.
 #[test]
 fn few_pixels_from_many() {

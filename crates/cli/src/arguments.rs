@@ -243,15 +243,19 @@ pub(crate) fn given<'p>(
 }
 
 const OUTPUT_OPTIONS: [(&str, &str, &str); 11] = [
-    ("format", "FORMAT", "tiff, cog, npy, envi, raw or png (else by the name's ending)"),
+    ("format", "FORMAT", "tiff, cog, npy, envi, raw, zarr or png (else by the name's ending)"),
     (
         "compress",
         "CODEC[:LEVEL]",
-        "none, deflate (1 to 12), zstd (1 to 22), lzw or packbits, for TIFF [default: none; for cog deflate:6]",
+        "none, deflate (1 to 12), zstd (1 to 22), lzw or packbits, for TIFF; none, deflate or zstd for Zarr [default: none; for cog deflate:6, for Zarr zstd:3]",
     ),
     ("predictor", "P", "auto, none, horizontal or float, before deflate, zstd and lzw [default: auto]"),
-    ("set", "KEY=VALUE", "SPARSE=yes leaves out blocks of nothing but nodata (TIFF)"),
-    ("block", "WxH", "tile size of the file, multiples of 16 [default: 256x256; with overviews 512x512]"),
+    ("set", "KEY=VALUE", "SPARSE=yes leaves out blocks of nothing but nodata (TIFF, Zarr)"),
+    (
+        "block",
+        "WxH",
+        "tile size of the file, for TIFF multiples of 16 [default: 256x256; with overviews and for Zarr 512x512]",
+    ),
     (
         "overviews",
         "auto|none|2,4,8",

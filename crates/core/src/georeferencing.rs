@@ -44,6 +44,19 @@ pub struct GeoKeys {
 }
 
 impl GeoKeys {
+    /// Keys that name EPSG's `code`, of degrees where `geographic` says so, for pixels that are areas.
+    pub fn of_code(code: u16, geographic: bool) -> Self {
+        // Model type, raster type, and the system's code.
+        let (model, key) = if geographic { (2, 2048) } else { (1, 3072) };
+        let directory = vec![1, 1, 0, 3, 1024, 0, 1, model, 1025, 0, 1, 1, key, 0, 1, code];
+        GeoKeys { directory, ..GeoKeys::default() }
+    }
+
+    /// Whether EPSG's codes about `code` are of systems in degrees.
+    pub fn is_geographic_code(code: u16) -> bool {
+        (4000..5000).contains(&code)
+    }
+
     /// The value of a key stored in the directory itself.
     pub fn short(&self, key: u16) -> Option<u16> {
         self.entries().find(|entry| entry[0] == key && entry[1] == 0).map(|entry| entry[3])

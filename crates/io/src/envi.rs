@@ -201,12 +201,7 @@ impl Header {
             "Geographic Lat/Lon" if wgs84 => Some(4326),
             _ => None,
         };
-        georeferencing.keys = code.map(|code| {
-            // Model type, raster type, and the system's code.
-            let (model, key) = if code == 4326 { (2, 2048) } else { (1, 3072) };
-            let directory = vec![1, 1, 0, 3, 1024, 0, 1, model, 1025, 0, 1, 1, key, 0, 1, code];
-            GeoKeys { directory, ..GeoKeys::default() }
-        });
+        georeferencing.keys = code.map(|code| GeoKeys::of_code(code, code == 4326));
         georeferencing
     }
 }

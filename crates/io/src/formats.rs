@@ -14,6 +14,7 @@ use crate::tiff::{
     CompressedDestination, Compression, Grid, OverviewMethod, Overviews, Scheme, Selected, TiffDestination,
     TiffLayout, TiffSource, WritePredictor, is_tiff,
 };
+use crate::zarr::{self, ZarrSource};
 use crate::{envi, npy, png, raw};
 
 mod pyramids;
@@ -42,17 +43,20 @@ pub enum Format {
     Raw,
     /// PNG, of 8 or 16 bits.
     Png,
+    /// Zarr, version 3: a folder with a file for each block.
+    Zarr,
 }
 
 impl Format {
     /// Every format with its name and the endings that stand for it.
-    pub const ALL: [(Format, &'static str, &'static [&'static str]); 6] = [
+    pub const ALL: [(Format, &'static str, &'static [&'static str]); 7] = [
         (Format::Tiff, "tiff", &["tif", "tiff", "gtiff"]),
         (Format::Cog, "cog", &[]),
         (Format::Npy, "npy", &["npy"]),
         (Format::Envi, "envi", &["img", "dat", "bsq", "bil", "bip"]),
         (Format::Raw, "raw", &["raw", "bin"]),
         (Format::Png, "png", &["png"]),
+        (Format::Zarr, "zarr", &["zarr"]),
     ];
 
     fn of_ending(path: &str) -> Option<Self> {
@@ -89,7 +93,7 @@ impl Strips {
 pub struct OutputOptions {
     /// The format; `None` takes it from the name's ending.
     pub format: Option<Format>,
-    /// Tile size; `None` takes 256 x 256, or with overviews 512 x 512.
+    /// Tile size; `None` takes 256 x 256, or with overviews and for Zarr 512 x 512.
     pub block: Option<Size>,
     /// The height of strips, where strips are wanted instead of tiles.
     pub strips: Option<Strips>,
@@ -118,35 +122,46 @@ pub struct OutputOptions {
 }
 
 impl OutputOptions {
-    /// An option that was given and says something of TIFF files alone.
-    fn of_tiff_alone(&self) -> Option<&'static str> {
-        let given = [
+    /// An option that was given and says nothing of files of `format`, with the formats that it is for.
+    fn not_of(&self, format: Format) -> Option<(&'static str, &'static str)> {
+        let of_blocks = [
             (!matches!(self.compression, None | Some(Compression::None)), "--compress"),
-            (!matches!(self.predictor, WritePredictor::Auto | WritePredictor::None), "--predictor"),
             (self.sparse, "--set SPARSE=yes"),
             (self.block.is_some(), "--block"),
+        ];
+        let of_tiff = [
+            (!matches!(self.predictor, WritePredictor::Auto | WritePredictor::None), "--predictor"),
             (self.strips.is_some(), "--strips"),
             (self.big.is_some(), "--bigtiff"),
             (!matches!(self.overviews, None | Some(Overviews::None)), "--overviews"),
             (self.overview_method.is_some(), "--overview-method"),
         ];
-        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, option)| option)
+        let first = |given: &[(bool, &'static str)]| given.iter().find(|given| given.0).map(|given| given.1);
+        match format {
+            Format::Tiff | Format::Cog => None,
+            Format::Zarr => first(&of_tiff).map(|option| (option, "TIFF files")),
+            _ => first(&of_blocks)
+                .map(|option| (option, "TIFF files and Zarr"))
+                .or_else(|| first(&of_tiff).map(|option| (option, "TIFF files"))),
+        }
     }
 }
 
 /// What follows a file's name after a colon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Selection {
+struct Selection<'a> {
     /// One band, from 0.
     band: Option<usize>,
     /// The page of a TIFF, and its overview.
     selected: Selected,
     /// The shape of a raw file.
     shape: Option<Shape>,
+    /// The array of a Zarr store.
+    array: Option<&'a str>,
 }
 
-/// Splits `file.tif:2`, `file.tif:page=3`, `file.tif:overview=1` and `file.tif:page=3,overview=1` where no file of that whole name exists.
-fn split(spec: &str) -> Result<(&str, Selection)> {
+/// Splits `file.tif:2`, `file.tif:page=3`, `file.tif:overview=1`, `file.tif:page=3,overview=1` and `store.zarr:array=a/b` where no file of that whole name exists.
+fn split(spec: &str) -> Result<(&str, Selection<'_>)> {
     let whole = (spec, Selection::default());
     if std::path::Path::new(spec).exists() {
         return Ok(whole);
@@ -176,6 +191,9 @@ fn split(spec: &str) -> Result<(&str, Selection)> {
         }
         return Ok((path, Selection { selected: image, ..Selection::default() }));
     }
+    if let Some(array) = selected.strip_prefix("array=") {
+        return Ok((path, Selection { array: Some(array), ..Selection::default() }));
+    }
     if selected.contains("size=") {
         let shape = Shape::parse(selected).map_err(|error| error.at(format_args!("`{spec}`")))?;
         return Ok((path, Selection { shape: Some(shape), ..Selection::default() }));
@@ -193,7 +211,7 @@ pub fn files_of(spec: &str) -> Vec<PathBuf> {
     with_partners(&[file_of(spec)])
 }
 
-/// Opens a raster: `file`, `file:BAND`, `file:page=N` or `file:overview=N`, numbered from 1.
+/// Opens a raster: `file`, `file:BAND`, `file:page=N` or `file:overview=N`, numbered from 1, or `store:array=NAME`.
 ///
 /// # Errors
 /// Io, where it can't be read; Damaged, where it contradicts itself; Unsupported, where it is none of the formats.
@@ -209,7 +227,7 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>> {
     }
 }
 
-fn open_file(path: &str, selection: &Selection, options: &OpenOptions) -> Result<Box<dyn Source>> {
+fn open_file(path: &str, selection: &Selection<'_>, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if envi::is_header(Path::new(path)) {
         let data = envi::data_of(Path::new(path)).ok_or_else(|| {
             Error::new(
@@ -219,7 +237,13 @@ fn open_file(path: &str, selection: &Selection, options: &OpenOptions) -> Result
         })?;
         return envi::open(&data.to_string_lossy(), Path::new(path), options.access);
     }
+    if zarr::is_store(Path::new(path)) {
+        return Ok(Box::new(ZarrSource::open(path, selection.array)?));
+    }
     let file = InputFile::open(path, options.access)?;
+    if selection.array.is_some() {
+        return Err(Error::usage(format!("`{path}` is no Zarr store, and has no arrays to choose from")));
+    }
     if let Some(shape) = selection.shape {
         return raw::open(file, shape);
     }
@@ -235,7 +259,7 @@ fn open_file(path: &str, selection: &Selection, options: &OpenOptions) -> Result
     match envi::header_of(Path::new(path)) {
         Some(header) => envi::open(path, &header, options.access),
         None => Err(Error::unsupported(format!(
-            "`{path}` is no raster of a known format; known are TIFF, NPY, ENVI (with its .hdr beside it), and raw files as `FILE:size=WxH,type=T`"
+            "`{path}` is no raster of a known format; known are TIFF, NPY, Zarr, ENVI (with its .hdr beside it), and raw files as `FILE:size=WxH,type=T`"
         ))),
     }
 }
@@ -253,11 +277,13 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
             endings.collect::<Vec<_>>().join(", ")
         ))
     })?;
-    let is_tiff = matches!(format, Format::Tiff | Format::Cog);
-    if let Some(option) = options.of_tiff_alone().filter(|_| !is_tiff) {
-        return Err(Error::usage(format!("`{path}`: `{option}` is for TIFF files")));
+    if let Some((option, formats)) = options.not_of(format) {
+        return Err(Error::usage(format!("`{path}`: `{option}` is for {formats}")));
     }
     let options = &OutputOptions { inputs: with_partners(&options.inputs), ..options.clone() };
+    if format == Format::Zarr {
+        return Ok(Box::new(zarr::plan(path, info, options)?));
+    }
     let place = OutputPlace::new(path, options.existing, &options.inputs)?;
     match format {
         Format::Tiff | Format::Cog if options.has_overviews(format) => {
@@ -271,6 +297,7 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
             Err(Error::usage(format!("`{path}`: PNG files hold bands pixel by pixel")))
         }
         Format::Png => Ok(Box::new(png::destination::plan(place, info, options.dirty_limit_bytes)?)),
+        Format::Zarr => Err(Error::bug("a Zarr store was planned as one file")),
     }
 }
 
@@ -353,6 +380,8 @@ mod tests {
         assert_eq!(split("a.tif:page=2").unwrap(), ("a.tif", image(1, None)));
         assert_eq!(split("a.tif:overview=1").unwrap(), ("a.tif", image(0, Some(0))));
         assert_eq!(split("a.tif:page=2,overview=3").unwrap(), ("a.tif", image(1, Some(2))));
+        let array = Selection { array: Some("b/c"), ..none };
+        assert_eq!(split("a.zarr:array=b/c").unwrap(), ("a.zarr", array));
         assert_eq!(split("c:a.tif").unwrap(), ("c:a.tif", none));
         assert_eq!(split("a.tif:0").unwrap(), ("a.tif:0", none));
         for wrong in ["a.tif:page=0", "a.tif:overview=x", "a.tif:page=1,band=2"] {

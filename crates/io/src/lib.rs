@@ -1,4 +1,4 @@
-//! Where Swathe's pixels come from and go to: memory maps, TIFF, ENVI, NPY, raw, PNG.
+//! Where Swathe's pixels come from and go to: memory maps, TIFF, ENVI, NPY, raw, Zarr, PNG.
 //!
 //! [`open`] reads whatever it knows, [`plan_output`] writes; neither knows operators, tiles or threads.
 
@@ -20,9 +20,11 @@ mod preview;
 mod raw;
 mod samples;
 mod strided;
+mod sweep;
 mod synthetic;
 mod tiff;
 mod whole_file;
+mod zarr;
 
 pub use access::AccessMethod;
 pub use fingerprint::fingerprint;

@@ -21,6 +21,7 @@ use crate::checksum::checksum;
 use crate::journal::KeptNames;
 use crate::mapping;
 
+pub(crate) mod folder;
 mod rearranging;
 
 /// How pixels get into an output.
@@ -92,25 +93,7 @@ impl OutputPlace {
         }
         // A link to a missing or an old file is followed, so that the result lies where the link points.
         let target = fs::canonicalize(&target).unwrap_or(target);
-        if target.file_name().is_none() {
-            return Err(Error::usage(format!("`{path}` names no file")));
-        }
-        let folder = match target.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        match fs::metadata(&folder) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => {
-                return Err(Error::new(ErrorKind::Io, format!("`{}` is not a folder", folder.display())));
-            }
-            Err(error) => {
-                return Err(Error::io(
-                    format_args!("cannot write into folder `{}`", folder.display()),
-                    error,
-                ));
-            }
-        }
+        let folder = folder_of(&target, path)?;
         let begin = if existing == Existing::Mended { Begin::Mended } else { Begin::Unkept };
         Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode, begin })
     }
@@ -134,8 +117,7 @@ impl OutputPlace {
 
     /// Bytes free on the output's disk for this user.
     pub(crate) fn free_bytes(&self) -> Option<u64> {
-        let statistics = rustix::fs::statvfs(&self.folder).ok()?;
-        Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+        free_bytes(&self.folder)
     }
 
     /// Removes a file that is about to be replaced.
@@ -195,6 +177,33 @@ impl OutputPlace {
         let writeback = WriteBack::new(dirty_limit_bytes);
         Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0) })
     }
+}
+
+/// The folder of an output that is named `path` and lies at `target`.
+fn folder_of(target: &Path, path: &str) -> Result<PathBuf> {
+    if target.file_name().is_none() {
+        return Err(Error::usage(format!("`{path}` names no file")));
+    }
+    let folder = match target.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    match fs::metadata(&folder) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => {
+            return Err(Error::new(ErrorKind::Io, format!("`{}` is not a folder", folder.display())));
+        }
+        Err(error) => {
+            return Err(Error::io(format_args!("cannot write into folder `{}`", folder.display()), error));
+        }
+    }
+    Ok(folder)
+}
+
+/// Bytes free on a folder's disk for this user.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let statistics = rustix::fs::statvfs(folder).ok()?;
+    Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
 }
 
 /// What may be in an output's way.

@@ -34,6 +34,16 @@ fn gather_words<const N: usize>(stored: &[u8], sample: usize, samples: usize, sw
     }
 }
 
+/// Turns samples of `size` bytes from one byte order into the other.
+pub(crate) fn swap_bytes(bytes: &mut [u8], size: usize) {
+    match size {
+        2 => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|word| word.reverse()),
+        4 => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse()),
+        8 => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse()),
+        _ => {}
+    }
+}
+
 /// The reverse of [`gather`] for files in native order.
 pub(crate) fn scatter(row: &[u8], sample: usize, samples: usize, size: usize, target: &mut [u8]) {
     match size {

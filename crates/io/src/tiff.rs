@@ -13,7 +13,6 @@ mod mask;
 mod pages;
 mod predictor;
 mod source;
-mod sweep;
 mod table;
 mod tag;
 mod unpack;
@@ -21,8 +20,8 @@ mod write;
 
 pub(crate) use cog::{CogDestination, CogOptions};
 pub use cog::{OverviewMethod, Overviews};
-pub(crate) use compress::Scheme;
 pub use compress::{Compression, WritePredictor};
+pub(crate) use compress::{Encoders, Scheme};
 pub(crate) use compressed::CompressedDestination;
 pub(crate) use directory::is_tiff;
 pub(crate) use encode::has_opacity;

@@ -192,12 +192,10 @@ impl Scheme {
                 target[..block.len()].copy_from_slice(block);
                 Ok(block.len())
             }
-            Compression::Deflate(level) => {
-                let encoder = encoders
-                    .deflate
-                    .get_or_insert_with(|| Compressor::new(CompressionLvl::new(level).unwrap_or_default()));
-                encoder.zlib_compress(block, target).map_err(|error| failed(error.to_string()))
-            }
+            Compression::Deflate(level) => encoders
+                .deflate(level)
+                .zlib_compress(block, target)
+                .map_err(|error| failed(error.to_string())),
             Compression::Zstd(level) => {
                 let encoder = match &mut encoders.zstd {
                     Some(encoder) => encoder,
@@ -245,6 +243,22 @@ pub(crate) struct Encoders {
     zstd: Option<zstd::bulk::Compressor<'static>>,
     lzw: Option<weezl::encode::Encoder>,
     row: Vec<u8>,
+}
+
+impl Encoders {
+    fn deflate(&mut self, level: i32) -> &mut Compressor {
+        self.deflate.get_or_insert_with(|| Compressor::new(CompressionLvl::new(level).unwrap_or_default()))
+    }
+
+    /// Encodes a block as a gzip stream of a level from 1 to 12 to the beginning of `target`; returns the length.
+    ///
+    /// # Errors
+    /// Bug, where there is not enough room.
+    pub(crate) fn gzip(&mut self, level: i32, block: &[u8], target: &mut [u8]) -> Result<usize> {
+        self.deflate(level)
+            .gzip_compress(block, target)
+            .map_err(|error| Error::bug(format!("a block cannot be compressed: {error}")))
+    }
 }
 
 impl std::fmt::Debug for Encoders {

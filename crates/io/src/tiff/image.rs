@@ -8,9 +8,9 @@ use swathe_core::{Error, Frame, Result, Scalar, ScratchSize, Size, TileMut, Wind
 
 use self::decoded::{Decoded, Reading};
 use crate::access::{AccessMethod, InputFile};
+use crate::sweep::{Blocks, Sweep};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::{Block, Layout};
-use crate::tiff::sweep::Sweep;
 use crate::tiff::unpack::{Packing, Place};
 
 /// The most bytes of a file that one reader maps at once.
@@ -89,7 +89,8 @@ impl Image {
         let layout = &self.layout;
         let sweep = Sweep { tile, need };
         decoded.plan(sweep);
-        let blocks = sweep.blocks(layout, workers);
+        let all = Blocks { raster: layout.size, block: layout.block, planes: layout.planes() };
+        let blocks = sweep.blocks(all, workers);
         let floor = floor_blocks(layout);
         // The floor counts one worker's decoder; the others need their own.
         let others = self.decoder_bytes(file).saturating_mul(workers.saturating_sub(1));

@@ -8,11 +8,12 @@ use swathe_core::{Error, Result, Scalar, TileMut, Window};
 use super::{Image, MOST_BLOCK_BYTES, Part, Rows};
 use crate::access::InputFile;
 use crate::cache::{Afterwards, BlockCache, Patience};
+use crate::samples::swap_bytes;
+use crate::sweep::Sweep;
 use crate::tiff::codec::{BlockShape, Decoders, damaged_block};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::Block;
 use crate::tiff::predictor::Row;
-use crate::tiff::sweep::Sweep;
 use crate::tiff::unpack::{Packing, Place};
 
 /// What an image that cannot be read as it lies keeps for all its readers.
@@ -208,14 +209,5 @@ impl Image {
             swap_bytes(target, size);
         }
         Ok(())
-    }
-}
-
-fn swap_bytes(bytes: &mut [u8], size: usize) {
-    match size {
-        2 => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|word| word.reverse()),
-        4 => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|word| word.reverse()),
-        8 => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse()),
-        _ => {}
     }
 }

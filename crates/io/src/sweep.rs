@@ -2,7 +2,31 @@
 
 use swathe_core::{Size, Window};
 
-use crate::tiff::layout::Layout;
+/// How blocks of one size cover a raster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blocks {
+    pub(crate) raster: Size,
+    pub(crate) block: Size,
+    /// Planes of blocks, one for each band or some bands.
+    pub(crate) planes: usize,
+}
+
+impl Blocks {
+    /// Blocks side by side.
+    pub(crate) fn across(self) -> usize {
+        self.raster.width.div_ceil(self.block.width)
+    }
+
+    /// Blocks from north to south.
+    pub(crate) fn down(self) -> usize {
+        self.raster.height.div_ceil(self.block.height)
+    }
+
+    /// All of them, of all planes.
+    pub(crate) fn count(self) -> u64 {
+        (self.across() as u64).saturating_mul(self.down() as u64).saturating_mul(self.planes as u64)
+    }
+}
 
 /// Tiles of a run, and the window that each reads at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,22 +37,22 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     /// The most blocks that wait to be read again while `workers` tiles are under way.
-    pub(crate) fn blocks(self, layout: &Layout, workers: usize) -> usize {
-        let touched = |side: usize, block: usize, all: usize| (side.saturating_sub(1) / block + 2).min(all);
-        let columns = touched(self.need.width, layout.block.width, layout.across());
-        let rows = touched(self.need.height, layout.block.height, layout.down());
+    pub(crate) fn blocks(self, all: Blocks, workers: usize) -> usize {
+        let block = all.block;
+        let touched = |side: usize, block: usize, most: usize| (side.saturating_sub(1) / block + 2).min(most);
+        let columns = touched(self.need.width, block.width, all.across());
+        let rows = touched(self.need.height, block.height, all.down());
         // A row of tiles leaves to the next what its halo reaches over, all along the raster; and the tiles under way
         // hold what they need.
         let halo = self.need.height.saturating_sub(self.tile.height);
-        let whole = self.tile.height.is_multiple_of(layout.block.height);
-        let shared =
-            if halo == 0 && whole { 0 } else { touched(halo.max(1), layout.block.height, layout.down()) };
-        let lasting = shared.saturating_mul(layout.across());
+        let whole = self.tile.height.is_multiple_of(block.height);
+        let shared = if halo == 0 && whole { 0 } else { touched(halo.max(1), block.height, all.down()) };
+        let lasting = shared.saturating_mul(all.across());
         // One tile more, since workers do not keep step; around the end of a row of tiles they are in two of them.
-        let abreast = layout.across().saturating_mul(workers.min(2));
+        let abreast = all.across().saturating_mul(workers.min(2));
         let passing = rows.saturating_mul(columns.saturating_mul(workers + 1).min(abreast));
-        let blocks = lasting.saturating_add(passing).saturating_mul(layout.planes());
-        blocks.min(usize::try_from(layout.blocks()).unwrap_or(usize::MAX))
+        let blocks = lasting.saturating_add(passing).saturating_mul(all.planes);
+        blocks.min(usize::try_from(all.count()).unwrap_or(usize::MAX))
     }
 
     /// True where no tile after the one that reads `window` reads `block`, if tiles are read in order. Tiles that read
