@@ -154,13 +154,11 @@ fn registration(spec: &RegistrationSpec) -> Command {
         .about(spec.summary)
         .after_help(format!("`swathe help {}` says what is computed, and what the numbers mean.", spec.name));
     let input = |name: &'static str, help: &'static str| Arg::new(name).required(true).help(help);
-    let scratch = Arg::new("scratch").long("scratch").value_name("DIR").help_heading("Run options");
     with_run_options(
         command
             .arg(input("REFERENCE", "the raster that stays (FILE, FILE:BAND or FILE:page=N)"))
             .arg(input("MOVED", "the raster whose shift is wanted"))
-            .arg(nodata_value())
-            .arg(scratch.help("the folder for the spectra, 8 bytes a pixel in all [default: the system's for temporary files]")),
+            .arg(nodata_value()),
     )
 }
 
@@ -314,6 +312,7 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(text("threads", "N", "workers [default: the CPUs this process may use]").value_parser(clap::value_parser!(usize)))
         .arg(text("tile", "WxH", "tile size [default: chosen from budget, halo and blocks]"))
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
+        .arg(text("scratch", "DIR", "the folder for what is kept on disk from one sweep to the next [default: the system's for temporary files]"))
         .arg(text("io", "mmap|pread", "how inputs are read [default: pread]").value_parser(["mmap", "pread"]))
         .arg(flag("resume", "go on with what another run left of the same output"))
         .arg(text("journal", "yes|no", "write down what is done, so that another run can go on [default: yes]").value_parser(["yes", "no"]))
@@ -336,6 +335,7 @@ pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
         threads: matches.get_one::<usize>("threads").copied(),
         tile: text("tile"),
         flush: text("flush").map(|word| word == "yes"),
+        scratch: text("scratch"),
         io: text("io"),
         resume: matches.get_flag("resume"),
         journal: text("journal").map(|word| word == "yes"),

@@ -77,6 +77,20 @@ pub(crate) fn execute(plan: Plan, matches: &ArgMatches) -> Result<Done, Error> {
     if !quiet {
         say(&words::report(&report));
     }
+    print_found(&report, matches)
+}
+
+/// Prints what was learned on the way, if anything was, for people or machines.
+fn print_found(report: &Report, matches: &ArgMatches) -> Result<Done, Error> {
+    if report.found.is_empty() {
+        return Ok(Done::Well);
+    }
+    if matches.get_flag("json") {
+        print(&json(&report.found)?)?;
+    } else {
+        let lines = report.found.iter().map(|(name, number)| format!("{name} {number}"));
+        print(&lines.collect::<Vec<_>>().join("\n"))?;
+    }
     Ok(Done::Well)
 }
 

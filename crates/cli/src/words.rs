@@ -80,6 +80,9 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         bytes(plan.read_bytes),
         bytes(plan.write_bytes)
     ));
+    if plan.scratch_bytes > 0 {
+        lines.push(format!("  scratch  {} in the scratch folder", bytes(plan.scratch_bytes)));
+    }
     let free = plan.disk_free_bytes.map_or_else(|| "unknown".into(), bytes);
     lines.push(format!("  disk     {} needed, {free} free", bytes(plan.disk_needed_bytes)));
     lines.join("\n")

@@ -6,6 +6,7 @@
 #[macro_use]
 mod sample;
 
+mod both_ways;
 mod boundary;
 mod error;
 mod geometry;
@@ -22,6 +23,7 @@ mod sink;
 mod source;
 mod tile;
 
+pub use both_ways::BothWays;
 pub use boundary::Boundary;
 pub use error::{Error, ErrorKind, Result};
 pub use geometry::{Halo, Size, Window};

@@ -29,6 +29,11 @@ pub trait Destination: Send {
         false
     }
 
+    /// Whether tiles are handed out from the bottom of the raster to its top.
+    fn upward(&self) -> bool {
+        false
+    }
+
     /// What a tile is to show around itself, as far as the raster goes, beside the pixels that are written; see
     /// [`Sink::write_seeing`].
     fn margin(&self) -> Halo {
@@ -125,6 +130,11 @@ pub trait Sink: Send + Sync {
 
     /// Bytes written to storage so far.
     fn stored_bytes_written(&self) -> u64;
+
+    /// What was learned on the way, by name, once every tile is written.
+    fn found(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// Completes the file, flushes it where `flush` says so, tells the journal, and gives it its name; returns its size in bytes.
     ///

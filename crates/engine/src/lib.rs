@@ -6,6 +6,7 @@
 //! Only this crate spawns threads and allocates tiles. It contains no format's and no operator's name.
 
 mod account;
+mod both_ways;
 mod evaluate;
 mod extend;
 mod grid;
@@ -19,10 +20,12 @@ mod run;
 mod scanning;
 mod several;
 mod survey;
+mod turns;
 
+pub use both_ways::{InterimRaster, MakeInterim};
 pub use limits::Limits;
 pub use memory::resident_bytes;
-pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Stage, Step, resolve};
+pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Scanner, Stage, Step, resolve};
 pub use plan::Plan;
 pub use prepare::{Preparation, Sweeps};
 pub use report::{

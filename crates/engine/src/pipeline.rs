@@ -1,10 +1,12 @@
 //! What a person asked for, as plain data: read, operators, write. It names formats and operators only as text.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
+use swathe_core::{BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
 
+use crate::both_ways::{Downward, MakeInterim, Notes, Upward};
 use crate::extend::InputNeed;
 use crate::prepare::Preparation;
 use crate::scanning::Scanned;
@@ -85,14 +87,17 @@ pub trait Catalogue {
         Ok(None)
     }
 
-    /// Whether a step carries something from row to row, so that it can only be the last one.
+    /// Whether a step carries something from row to row, up or down, so that it can only be the last one.
     fn is_scan(&self, step: &Step) -> bool;
 
     /// Binds a scan to its parameters and the raster it reads.
     ///
     /// # Errors
     /// As [`Catalogue::operator`].
-    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Box<dyn Scan>>;
+    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Scanner>;
+
+    /// Where a raster between two sweeps will be; `name` says what it is, for messages.
+    fn interim(&self, name: &str) -> MakeInterim;
 
     /// Thinks out an output.
     ///
@@ -101,10 +106,37 @@ pub trait Catalogue {
     fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>>;
 }
 
+/// What carries something from row to row.
+pub enum Scanner {
+    /// Down.
+    Down(Box<dyn Scan>),
+    /// First up and then down.
+    BothWays(Arc<dyn BothWays>),
+}
+
+impl Scanner {
+    fn output(&self) -> &RasterInfo {
+        match self {
+            Scanner::Down(scan) => scan.output(),
+            Scanner::BothWays(both) => both.output(),
+        }
+    }
+}
+
 /// A pipeline whose names have been resolved: ready to be planned.
 pub struct Graph {
     pub(crate) chain: Chain,
     pub(crate) destination: Box<dyn Destination>,
+    /// What is swept for before.
+    pub(crate) first: Option<Box<First>>,
+}
+
+/// A sweep from the bottom to the top before the one that writes, over the same tiles.
+pub(crate) struct First {
+    /// What it is for.
+    pub(crate) step: String,
+    pub(crate) graph: Graph,
+    pub(crate) notes: Arc<Notes>,
 }
 
 /// The part of a graph that workers share: everything but the output.
@@ -211,8 +243,9 @@ impl Graph {
         let chain = Chain { source, stages };
         let Some(last) = last else {
             let destination = catalogue.destination(&pipeline.write, chain.output())?;
-            return Ok((Graph { chain, destination }, stood_in, preparations));
+            return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
         };
+        let last_name = last.operator.clone();
         let scan = catalogue
             .scan(last, chain.output())
             .map_err(|error| error.at(format_args!("`{}`", last.operator)))?;
@@ -224,13 +257,26 @@ impl Graph {
                 scan.output().size
             )));
         }
-        let graph = Graph { chain, destination: Box::new(Scanned { scan, destination }) };
-        Ok((graph, stood_in, preparations))
+        let both = match scan {
+            Scanner::Down(scan) => {
+                let destination = Box::new(Scanned { scan, destination });
+                return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
+            }
+            Scanner::BothWays(both) => both,
+        };
+        let notes = Arc::new(Notes::new(both.as_ref(), catalogue.interim("what lies below each tile"))?);
+        let (source, stages) =
+            resolve(&stood_in.read, &stood_in.steps[..stood_in.steps.len() - 1], catalogue)?;
+        let upward = Upward { both: both.clone(), notes: notes.clone(), block: destination.block() };
+        let graph = Graph::new(source, stages, Box::new(upward));
+        let first = Some(Box::new(First { step: last_name, graph, notes: notes.clone() }));
+        let destination = Box::new(Downward { both, notes, destination });
+        Ok((Graph { chain, destination, first }, stood_in, preparations))
     }
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.
     pub fn new(source: Box<dyn Source>, stages: Vec<Stage>, destination: Box<dyn Destination>) -> Self {
-        Graph { chain: Chain { source, stages }, destination }
+        Graph { chain: Chain { source, stages }, destination, first: None }
     }
 
     /// What the output will be.

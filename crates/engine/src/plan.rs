@@ -5,9 +5,9 @@ use swathe_core::{Error, Keep, RasterInfo, Result, Size};
 use crate::account::{self, Largest, Work, stretches};
 use crate::grid::TileGrid;
 use crate::limits::Limits;
-use crate::pipeline::Graph;
+use crate::pipeline::{First, Graph};
 use crate::prepare::Preparing;
-use crate::report::{AccountLine, PlanSummary, RasterSummary, RunOptions, StageSummary};
+use crate::report::{AccountLine, PlanSummary, PreparationSummary, RasterSummary, RunOptions, StageSummary};
 
 /// What will happen: a graph with its tile grid, workers and account. Serialises as a [`PlanSummary`].
 pub struct Plan {
@@ -18,6 +18,8 @@ pub struct Plan {
     pub(crate) summary: PlanSummary,
     /// What is to be learned first; the graph then only stands in for the one that will be run.
     pub(crate) preparing: Option<Box<Preparing>>,
+    /// The sweep from the bottom to the top that comes before, where there is one.
+    pub(crate) first: Option<Box<Plan>>,
 }
 
 /// The work that one more tile costs by itself (handing out, maps, wake-ups), in pixels computed.
@@ -48,7 +50,7 @@ impl Plan {
     /// # Errors
     /// Limit, where not even the smallest tile and one worker fit the budget: the message names the least that would do.
     /// Usage, for tiles or threads that make no sense.
-    pub fn new(graph: Graph, options: &RunOptions, limits: &Limits) -> Result<Self> {
+    pub fn new(mut graph: Graph, options: &RunOptions, limits: &Limits) -> Result<Self> {
         let output = graph.output().size;
         if output.is_empty() {
             return Err(Error::usage(format!("the output would be {output} pixels")));
@@ -71,8 +73,22 @@ impl Plan {
                 spare = spare.saturating_sub(bytes);
             }
         }
-        let summary = summarise(&graph, &grid, workers, budget_bytes, budget_reason, account);
-        Ok(Plan { graph, grid, skip_flush: options.skip_flush, keep: None, summary, preparing: None })
+        let mut summary = summarise(&graph, &grid, workers, budget_bytes, budget_reason, account);
+        let first = match graph.first.take() {
+            None => None,
+            Some(first) => {
+                let First { step, graph, notes } = *first;
+                let options = RunOptions { tile: Some(grid.tile_size()), ..options.clone() };
+                let plan = Plan::new(graph, &options, limits)?;
+                summary.scratch_bytes = notes.plan(grid.tile_size().height, grid.down())?;
+                let sweep = plan.summary.clone();
+                let subject = "what lies below each tile".into();
+                summary.add_preparations(&[PreparationSummary::new(&step, subject, 1, sweep)]);
+                Some(Box::new(plan))
+            }
+        };
+        let skip_flush = options.skip_flush;
+        Ok(Plan { graph, grid, skip_flush, keep: None, summary, preparing: None, first })
     }
 
     /// Whether a run can go on with what another left of this output.
@@ -222,20 +238,19 @@ fn in_rows_of_blocks(graph: &Graph, tile: Size) -> Size {
 /// Tile shapes worth a look: the smallest unit that the output can take, doubled in each direction until it covers all.
 fn candidates(graph: &Graph) -> Vec<Size> {
     let (block, raster) = (graph.destination.block(), graph.output().size);
+    let full_width = graph.destination.full_width();
     let unit = if graph.destination.whole_blocks() {
         block
     } else {
-        Size::new(block.width.min(256), block.height.min(256))
+        // As wide as the raster and a block high can be more than a budget.
+        Size::new(block.width.min(256), block.height.min(if full_width { 16 } else { 256 }))
     };
     let steps = |unit: usize, length: usize| {
         std::iter::successors(Some(unit.min(length)), |side| side.checked_mul(2))
             .take_while(move |&side| side < length.saturating_mul(2))
     };
-    let widths: Vec<usize> = if graph.destination.full_width() {
-        vec![raster.width]
-    } else {
-        steps(unit.width, raster.width).collect()
-    };
+    let widths: Vec<usize> =
+        if full_width { vec![raster.width] } else { steps(unit.width, raster.width).collect() };
     widths
         .iter()
         .flat_map(|&width| steps(unit.height, raster.height).map(move |height| Size::new(width, height)))
@@ -320,5 +335,6 @@ fn summarise(
         write_bytes: graph.destination.file_bytes(),
         disk_needed_bytes: graph.destination.file_bytes(),
         disk_free_bytes: graph.destination.free_bytes(),
+        scratch_bytes: 0,
     }
 }

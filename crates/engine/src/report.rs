@@ -1,5 +1,7 @@
 //! What a plan foresees and what a run measured, as plain data for people and machines.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How a run is to be done, apart from what is computed.
@@ -146,6 +148,9 @@ pub struct PlanSummary {
     pub disk_needed_bytes: u64,
     /// Bytes free on the output's disk, where it can be told.
     pub disk_free_bytes: Option<u64>,
+    /// Bytes that are kept in the scratch folder from one sweep to the next.
+    #[serde(default)]
+    pub scratch_bytes: u64,
 }
 
 impl PlanSummary {
@@ -208,6 +213,9 @@ pub struct Report {
     pub pixels_per_second: f64,
     /// What held the run up, in a sentence.
     pub limited_by: String,
+    /// What was learned on the way, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<String, u64>,
     /// The sweeps that came before; seconds and bytes read of the whole run include theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes_before: Vec<Report>,

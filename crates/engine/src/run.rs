@@ -29,8 +29,8 @@ struct Ticket {
 }
 
 impl Ticket {
-    fn of(grid: &TileGrid, sequence: u64) -> Self {
-        let window = grid.nth(sequence);
+    fn of(grid: &TileGrid, sequence: u64, upward: bool) -> Self {
+        let window = grid.nth(if upward { grid.count() - 1 - sequence } else { sequence });
         let shown = grid.shown(window);
         Ticket { sequence, window, shown, pieces: grid.pieces(shown) }
     }
@@ -41,6 +41,7 @@ struct Shared<'a> {
     chain: &'a Chain,
     sink_scratch_bytes: usize,
     sink: &'a dyn Sink,
+    upward: bool,
     journal: Option<&'a dyn Journal>,
     observer: &'a dyn Observer,
     cancel: &'a AtomicBool,
@@ -63,6 +64,13 @@ impl Plan {
         if let Some(preparing) = self.preparing {
             drop(self.graph);
             return preparing.run(self.keep, observer, cancel);
+        }
+        if let Some(first) = self.first.take() {
+            check_disk(self.graph.destination.as_ref(), self.summary.disk_needed_bytes)?;
+            observer.pass_begins(1, 2, "what lies below each tile");
+            let report = first.run(observer, cancel)?;
+            observer.pass_begins(2, 2, "output");
+            return Ok(self.run(observer, cancel)?.after(vec![report]));
         }
         let threads = self.summary.threads as usize;
         let keep = self.keep.take();
@@ -91,8 +99,9 @@ impl Plan {
         cancel: &AtomicBool,
     ) -> Result<Report> {
         let (start, cpu_start) = (Instant::now(), memory::cpu_seconds());
-        let Plan { graph: Graph { chain, destination }, grid, skip_flush, summary, .. } = self;
+        let Plan { graph: Graph { chain, destination, .. }, grid, skip_flush, summary, .. } = self;
         let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
+        let upward = destination.upward();
         let position = journal.map_or_else(Position::default, |journal| journal.position().clone());
         tiles_done.store(position.tiles, Ordering::Relaxed);
         if position.tiles == 0 {
@@ -113,6 +122,7 @@ impl Plan {
             chain: &chain,
             sink_scratch_bytes,
             sink: sink.as_ref(),
+            upward,
             journal,
             observer,
             cancel,
@@ -139,6 +149,7 @@ impl Plan {
         }
         let finishing = Instant::now();
         let written_bytes = sink.stored_bytes_written();
+        let found = sink.found().into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
         let output_bytes = if end == grid.count() && journal.is_none_or(|journal| journal.end().is_none()) {
             sink.finish(!skip_flush, journal)?
         } else {
@@ -161,6 +172,7 @@ impl Plan {
             measured_peak_bytes: memory::peak_resident_bytes(),
             pixels_per_second: (output.size.pixels() * output.bands) as f64 / wall_seconds,
             plan: summary,
+            found,
             passes_before: Vec::new(),
         })
     }
@@ -202,7 +214,7 @@ impl Shared<'_> {
                 .collect();
             drop(receiver);
             for sequence in tiles {
-                if self.stopped() || sender.send(Ticket::of(grid, sequence)).is_err() {
+                if self.stopped() || sender.send(Ticket::of(grid, sequence, self.upward)).is_err() {
                     break;
                 }
             }

@@ -1,12 +1,12 @@
 //! A scan between a chain and its output: tiles as wide as the raster, each of which waits for what the one above carries
 //! on, and no longer.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use swathe_core::{
     Destination, Error, Footprint, Frame, Journal, Order, Position, RasterInfo, Result, Scan, ScratchSize,
     Sink, Size, TileBuffer, TileKind, TileMut, TileView, Window,
 };
+
+use crate::turns::Turns;
 
 /// A destination that scans on the way.
 pub(crate) struct Scanned {
@@ -85,8 +85,7 @@ impl Destination for Scanned {
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
         let sink = self.destination.create()?;
-        let turn = Mutex::new(Turn { next: 0, row: None, cancelled: false });
-        Ok(Box::new(Scanning { scan: self.scan, sink, turn, changed: Condvar::new() }))
+        Ok(Box::new(Scanning { scan: self.scan, sink, rows: Turns::new(0, None) }))
     }
 
     fn is_resumable(&self) -> bool {
@@ -97,8 +96,7 @@ impl Destination for Scanned {
         let Scanned { scan, destination } = *self;
         let (inner, row) = unpack(scan.as_ref(), &position.carry)?;
         let sink = destination.create_kept(&Position { carry: inner, ..*position }, head)?;
-        let turn = Mutex::new(Turn { next: position.tiles, row, cancelled: false });
-        Ok(Box::new(Scanning { scan, sink, turn, changed: Condvar::new() }))
+        Ok(Box::new(Scanning { scan, sink, rows: Turns::new(position.tiles, row) }))
     }
 }
 
@@ -138,37 +136,11 @@ fn unpack(scan: &dyn Scan, carry: &[u8]) -> Result<(Vec<u8>, Option<TileBuffer>)
 struct Scanning {
     scan: Box<dyn Scan>,
     sink: Box<dyn Sink>,
-    turn: Mutex<Turn>,
-    changed: Condvar,
-}
-
-/// Whose turn it is, and what it is handed.
-struct Turn {
-    next: u64,
     /// The last row of the tile before, finished.
-    row: Option<TileBuffer>,
-    cancelled: bool,
+    rows: Turns<Option<TileBuffer>>,
 }
 
 impl Scanning {
-    fn lock(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_for(&self, sequence: u64) -> Result<MutexGuard<'_, Turn>> {
-        let mut turn = self.lock();
-        while turn.next != sequence && !turn.cancelled {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        if turn.cancelled { Err(Error::interrupted("the run stops")) } else { Ok(turn) }
-    }
-
-    fn pass_on(&self, mut turn: MutexGuard<'_, Turn>) {
-        turn.next += 1;
-        drop(turn);
-        self.changed.notify_all();
-    }
-
     /// Computes the tile whole while it is its turn.
     fn in_turn(
         &self,
@@ -177,14 +149,14 @@ impl Scanning {
         output: &mut TileMut<'_>,
         footprint: &mut Footprint,
     ) -> Result<()> {
-        let mut turn = self.wait_for(sequence)?;
-        let above = turn.row.take();
+        let mut turn = self.rows.wait_for(sequence)?;
+        let above = turn.take();
         let row = above.as_ref().map(TileBuffer::view);
         self.scan.complete(row.as_ref(), input, output)?;
         let row = self.last_row(above, &output.view());
         footprint.set_carry(|carry| pack(&row.view(), carry));
-        turn.row = Some(row);
-        self.pass_on(turn);
+        *turn = Some(row);
+        turn.pass_on();
         Ok(())
     }
 
@@ -197,24 +169,24 @@ impl Scanning {
         memory: &mut [u64],
         footprint: &mut Footprint,
     ) -> Result<()> {
-        let mut turn = self.wait_for(sequence)?;
-        let row = match turn.row.take() {
+        let mut turn = self.rows.wait_for(sequence)?;
+        let row = match turn.take() {
             None => {
-                turn.row = Some(self.last_row(None, &output.view()));
+                *turn = Some(self.last_row(None, &output.view()));
                 None
             }
             Some(mut row) => {
                 let mut above = TileMut::over(memory, row.window(), row.kind());
                 above.copy_from(&row.view());
                 self.scan.carry(&output.view(), &mut row.view_mut())?;
-                turn.row = Some(row);
+                *turn = Some(row);
                 Some(above)
             }
         };
-        if let Some(row) = &turn.row {
+        if let Some(row) = &*turn {
             footprint.set_carry(|carry| pack(&row.view(), carry));
         }
-        self.pass_on(turn);
+        turn.pass_on();
         let row = row.as_ref().map(TileMut::view);
         self.scan.complete(row.as_ref(), input, output)
     }
@@ -251,8 +223,7 @@ impl Sink for Scanning {
     }
 
     fn cancel(&self) {
-        self.lock().cancelled = true;
-        self.changed.notify_all();
+        self.rows.cancel();
         self.sink.cancel();
     }
 

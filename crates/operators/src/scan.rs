@@ -1,17 +1,33 @@
-//! What carries something from row to row: accumulations along an axis, and the integral of a raster.
+//! What carries something from row to row: accumulations along an axis, the integral of a raster, and what looks at all rows
+//! above and below.
 
 mod accumulation;
+mod both_ways;
+mod components;
+mod distance;
+mod envelope;
+mod forest;
 mod lift;
+#[cfg(test)]
+mod trial;
 
 use swathe_core::{
-    Documentation, Error, Group, Parameter, ParameterKind, Parameters, RasterInfo, Result, SampleType, Scan,
-    Spec,
+    BothWays, Documentation, Error, Group, Parameter, ParameterKind, Parameters, RasterInfo, Result,
+    SampleType, Scan, Spec,
 };
 
 use accumulation::{Along, Combine};
 
+/// A scan bound to its parameters and input.
+pub enum BoundScan {
+    /// One sweep, from the top to the bottom.
+    Down(Box<dyn Scan>),
+    /// Two sweeps, from the bottom to the top and back.
+    BothWays(Box<dyn BothWays>),
+}
+
 /// Binds a scan to its parameters and input.
-pub type BindScan = fn(&Parameters, &RasterInfo) -> Result<Box<dyn Scan>>;
+pub type BindScan = fn(&Parameters, &RasterInfo) -> Result<BoundScan>;
 
 /// The description of a scan.
 pub type ScanSpec = Spec<BindScan>;
@@ -102,14 +118,14 @@ static INTEGRAL: ScanSpec = ScanSpec {
 };
 
 /// Every scan, sorted by name.
-pub static SCANS: &[&ScanSpec] = &[&ACCUMULATE, &INTEGRAL];
+pub static SCANS: &[&ScanSpec] = &[&ACCUMULATE, &both_ways::COMPONENTS, &both_ways::DISTANCE, &INTEGRAL];
 
 /// The scan of that name.
 pub fn find(name: &str) -> Option<&'static ScanSpec> {
     SCANS.iter().copied().find(|spec| spec.name == name)
 }
 
-fn bind(parameters: &Parameters, info: &RasterInfo, combine: Combine, along: Along) -> Result<Box<dyn Scan>> {
+fn bind(parameters: &Parameters, info: &RasterInfo, combine: Combine, along: Along) -> Result<BoundScan> {
     let own = info.sample_type;
     let kept = matches!(combine, Combine::Minimum | Combine::Maximum);
     let output_type = match parameters.text("type") {
@@ -122,5 +138,5 @@ fn bind(parameters: &Parameters, info: &RasterInfo, combine: Combine, along: Alo
         None if own.is_signed() => SampleType::I64,
         None => SampleType::U64,
     };
-    accumulation::bind(info, output_type, parameters.nodata_policy()?, combine, along)
+    accumulation::bind(info, output_type, parameters.nodata_policy()?, combine, along).map(BoundScan::Down)
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use swathe_core::{
-    Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Scan, Source, Spec,
-    Value,
+    Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source, Spec, Value,
 };
-use swathe_engine::{Catalogue, Input, Limits, Output, Preparation, Step};
+use swathe_engine::{
+    Catalogue, Input, InterimRaster, Limits, MakeInterim, Output, Preparation, Scanner, Step,
+};
 use swathe_io::{
-    AccessMethod, Compression, Existing, Format, Interleave, OpenOptions, OutputOptions, OverviewMethod,
-    Overviews, Strips, WriteMethod, WritePredictor,
+    AccessMethod, Compression, Existing, Format, Interim, InterimDestination, InterimSource, Interleave,
+    OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteMethod, WritePredictor,
 };
+
+use swathe_operators::scan::BoundScan;
 
 use crate::job::{Job, RunSettings};
 use crate::preparation::Learning;
@@ -25,6 +28,7 @@ pub struct Formats {
     inputs: Vec<PathBuf>,
     access: Option<AccessMethod>,
     dirty_limit_bytes: Option<u64>,
+    scratch: Option<PathBuf>,
     mend: bool,
 }
 
@@ -34,7 +38,11 @@ impl Formats {
         let with = job.pipeline.steps.iter().flat_map(|step| &step.with);
         let inputs =
             std::iter::once(&job.pipeline.read).chain(with).map(|input| swathe_io::file_of(&input.path));
-        Formats { access: access_of(&job.run), ..Formats::writing(inputs.collect(), limits) }
+        Formats {
+            access: access_of(&job.run),
+            scratch: job.run.scratch.as_ref().map(PathBuf::from),
+            ..Formats::writing(inputs.collect(), limits)
+        }
     }
 
     /// For reading only.
@@ -157,11 +165,27 @@ impl Catalogue for Formats {
         swathe_operators::scan::find(&step.operator).is_some()
     }
 
-    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Box<dyn Scan>> {
+    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Scanner> {
         let Some(spec) = swathe_operators::scan::find(&step.operator) else {
             return Err(Error::bug("a step was taken for a scan"));
         };
-        (spec.bind)(&parameters(spec, step, 1 + step.with.len())?, input)
+        Ok(match (spec.bind)(&parameters(spec, step, 1 + step.with.len())?, input)? {
+            BoundScan::Down(scan) => Scanner::Down(scan),
+            BoundScan::BothWays(both) => Scanner::BothWays(both.into()),
+        })
+    }
+
+    fn interim(&self, name: &str) -> MakeInterim {
+        let (name, folder) = (name.to_owned(), self.scratch.clone().unwrap_or_else(std::env::temp_dir));
+        let dirty_limit_bytes = self.dirty_limit_bytes;
+        Box::new(move |info| {
+            let width = info.size.width;
+            let interim = Interim::new(&name, info, width, folder.clone(), dirty_limit_bytes)?;
+            Ok(InterimRaster {
+                destination: Box::new(InterimDestination::by_rows(interim.clone())),
+                source: Box::new(InterimSource(interim)),
+            })
+        })
     }
 
     fn destination(&self, output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>> {

@@ -33,6 +33,9 @@ pub struct RunSettings {
     /// Whether the output is flushed to the disk before it gets its name; yes where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush: Option<bool>,
+    /// The folder for what is kept on disk from one sweep to the next; the system's for temporary files where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<String>,
     /// How files are reached: `mmap` or `pread`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io: Option<String>,
@@ -60,6 +63,7 @@ impl RunSettings {
             threads: self.threads.or(other.threads),
             tile: self.tile.or(other.tile),
             flush: self.flush.or(other.flush),
+            scratch: self.scratch.or(other.scratch),
             io: self.io.or(other.io),
             resume: self.resume || other.resume,
             journal: self.journal.or(other.journal),

@@ -17,11 +17,14 @@ pub struct ValueCounts {
     sample_type: SampleType,
     /// For each bit pattern, how often it was seen in data.
     totals: Vec<u64>,
-    /// Two tables that pixels are counted in by turns, so that equal neighbours do not wait for each other.
-    recent: [Vec<u32>; 2],
+    /// Tables that pixels are counted in by turns, so that equal neighbours do not wait for each other.
+    recent: [Vec<u32>; TURNS],
     recent_pixels: usize,
     missing: u64,
 }
+
+/// Four turns: in flat areas an increment waits for the one before it, and a word of memory holds as many samples of 16 bits.
+const TURNS: usize = 4;
 
 /// True of types so narrow that a table of all values is small.
 pub(super) fn is_narrow(sample_type: SampleType) -> bool {
@@ -31,20 +34,45 @@ pub(super) fn is_narrow(sample_type: SampleType) -> bool {
 /// A sample of at most 16 bits as an index into a table of its bit patterns.
 trait Pattern: Sample {
     fn pattern(self) -> usize;
+
+    /// Counts a row in tables of all patterns. A table's length is known while it is compiled, so that no index is checked.
+    fn count(row: &[Self], tables: &mut [Vec<u32>; TURNS]);
 }
 
 macro_rules! patterns {
-    ($($type:ty as $unsigned:ty),*) => {
+    ($($type:ty as $unsigned:ty: $count:literal),*) => {
         $(impl Pattern for $type {
             #[inline(always)]
             fn pattern(self) -> usize {
                 self as $unsigned as usize
             }
+
+            fn count(row: &[Self], tables: &mut [Vec<u32>; TURNS]) {
+                const SAMPLES: usize = size_of::<u64>() / size_of::<$type>();
+                let [first, second, third, fourth] = tables.each_mut().map(|table| {
+                    let table: &mut [u32; $count] = table.as_mut_slice().try_into().expect("a table holds every pattern");
+                    table
+                });
+                let (head, words, tail) = bytemuck::pod_align_to::<$type, u64>(row);
+                for &word in words {
+                    // One load of memory for all of them.
+                    for turn in 0..SAMPLES / TURNS {
+                        let bits = word >> (8 * size_of::<$type>() * TURNS * turn);
+                        first[bits as $unsigned as usize] += 1;
+                        second[(bits >> (8 * size_of::<$type>())) as $unsigned as usize] += 1;
+                        third[(bits >> (16 * size_of::<$type>())) as $unsigned as usize] += 1;
+                        fourth[(bits >> (24 * size_of::<$type>())) as $unsigned as usize] += 1;
+                    }
+                }
+                for &sample in head.iter().chain(tail) {
+                    first[sample.pattern()] += 1;
+                }
+            }
         })*
     };
 }
 
-patterns!(u8 as u8, i8 as u8, u16 as u16, i16 as u16);
+patterns!(u8 as u8: 0x100, i8 as u8: 0x100, u16 as u16: 0x1_0000, i16 as u16: 0x1_0000);
 
 impl ValueCountsOf {
     /// For rasters like `info`.
@@ -91,7 +119,7 @@ impl ValueCounts {
         ValueCounts {
             sample_type,
             totals: vec![0; values],
-            recent: [vec![0; values], vec![0; values]],
+            recent: std::array::from_fn(|_| vec![0; values]),
             recent_pixels: 0,
             missing: 0,
         }
@@ -115,15 +143,7 @@ impl ValueCounts {
     }
 
     fn add_row<T: Pattern>(&mut self, row: &[T]) {
-        let [even, odd] = &mut self.recent;
-        let mut pairs = row.chunks_exact(2);
-        for pair in &mut pairs {
-            even[pair[0].pattern()] += 1;
-            odd[pair[1].pattern()] += 1;
-        }
-        for sample in pairs.remainder() {
-            even[sample.pattern()] += 1;
-        }
+        T::count(row, &mut self.recent);
     }
 
     fn move_to_missing(&mut self, pattern: usize) {
@@ -176,7 +196,7 @@ impl Reduction for ValueCountsOf {
 
     fn partial_bytes(&self) -> usize {
         (self.info.bands << (8 * self.info.sample_type.size()))
-            .saturating_mul(size_of::<u64>() + 2 * size_of::<u32>())
+            .saturating_mul(size_of::<u64>() + TURNS * size_of::<u32>())
     }
 
     fn begin(&self) -> Self::Partial {

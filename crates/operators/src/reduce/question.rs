@@ -181,7 +181,7 @@ const PERCENTILES: ParameterKind =
 
 const METHOD: Parameter = Parameter::optional(
     "method",
-    ParameterKind::Choice(&["linear", "lower", "higher", "nearest", "midpoint"]),
+    ParameterKind::Choice(&Interpolation::NAMES),
     Some("linear"),
     "what lies between two ranks, by numpy's names",
 );
@@ -249,7 +249,11 @@ static PERCENTILES_OF: QuestionSpec = QuestionSpec {
         agrees: "numpy.percentile, exactly",
         example: "swathe percentiles scene.tif --percentiles 2,98",
     },
-    trials: &["percentiles=0,2,50,99.9,100", "percentiles=33 method=midpoint"],
+    trials: &[
+        "percentiles=0,2,50,99.9,100",
+        "percentiles=33 method=midpoint",
+        "percentiles=0,20,61 method=median_unbiased",
+    ],
     bind: |parameters, _| {
         Ok(Question {
             about: About::Summary { quantiles: quantiles(parameters)?, ddof: 0.0 },

@@ -8,10 +8,10 @@ use swathe_core::{
 
 use super::counts::ValueCounts;
 
-/// How a percentile between two ranks is found; the names are numpy's.
+/// How a percentile between two ranks is found; the names are numpy's, the numbers those of Hyndman and Fan, 1996.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interpolation {
-    /// On the line between the two ranks.
+    /// On the line between the two ranks (7).
     #[default]
     Linear,
     /// The lower rank.
@@ -22,23 +22,102 @@ pub enum Interpolation {
     Nearest,
     /// Half way.
     Midpoint,
+    /// The inverse of the distribution function (1).
+    InvertedCdf,
+    /// The same, half way where it jumps (2).
+    AveragedInvertedCdf,
+    /// The nearest observation (3).
+    ClosestObservation,
+    /// The line through the steps of the distribution function (4).
+    InterpolatedInvertedCdf,
+    /// Through the middles of the steps (5).
+    Hazen,
+    /// Through the expected ranks (6).
+    Weibull,
+    /// Through the medians of ranks (8).
+    MedianUnbiased,
+    /// What is unbiased for normal distributions (9).
+    NormalUnbiased,
 }
 
+/// Every method by its name.
+const METHODS: [(&str, Interpolation); 13] = [
+    ("linear", Interpolation::Linear),
+    ("lower", Interpolation::Lower),
+    ("higher", Interpolation::Higher),
+    ("nearest", Interpolation::Nearest),
+    ("midpoint", Interpolation::Midpoint),
+    ("inverted_cdf", Interpolation::InvertedCdf),
+    ("averaged_inverted_cdf", Interpolation::AveragedInvertedCdf),
+    ("closest_observation", Interpolation::ClosestObservation),
+    ("interpolated_inverted_cdf", Interpolation::InterpolatedInvertedCdf),
+    ("hazen", Interpolation::Hazen),
+    ("weibull", Interpolation::Weibull),
+    ("median_unbiased", Interpolation::MedianUnbiased),
+    ("normal_unbiased", Interpolation::NormalUnbiased),
+];
+
+/// A percentile's place: a rank, the next, and how far between them it is.
+type RankPlace = (u64, u64, f64);
+
 impl Interpolation {
+    /// The names of all methods.
+    pub const NAMES: [&'static str; 13] = {
+        let mut names = [""; 13];
+        let mut number = 0;
+        while number < names.len() {
+            names[number] = METHODS[number].0;
+            number += 1;
+        }
+        names
+    };
+
     /// Reads a name.
     ///
     /// # Errors
     /// Usage, if there is no such method.
     pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "linear" => Ok(Interpolation::Linear),
-            "lower" => Ok(Interpolation::Lower),
-            "higher" => Ok(Interpolation::Higher),
-            "nearest" => Ok(Interpolation::Nearest),
-            "midpoint" => Ok(Interpolation::Midpoint),
-            _ => {
-                Err(Error::usage(format!("`{text}` is not one of linear, lower, higher, nearest, midpoint")))
-            }
+        let found = METHODS.iter().find(|(name, _)| *name == text).map(|(_, method)| *method);
+        found.ok_or_else(|| {
+            Error::usage(format!("`{text}` is not one of {}", Interpolation::NAMES.join(", ")))
+        })
+    }
+
+    /// The place of a percentile among values of ranks 0 to `last`, in numpy's arithmetic.
+    fn place(self, percentile: f64, last: u64) -> RankPlace {
+        let (count, part) = ((last + 1) as f64, percentile / 100.0);
+        let continuous = |alpha: f64, beta: f64| count * part + (alpha + part * (1.0 - alpha - beta)) - 1.0;
+        let index = match self {
+            Interpolation::InvertedCdf | Interpolation::AveragedInvertedCdf => count * part - 1.0,
+            Interpolation::ClosestObservation => count * part - 1.0 - 0.5,
+            Interpolation::InterpolatedInvertedCdf => continuous(0.0, 1.0),
+            Interpolation::Hazen => continuous(0.5, 0.5),
+            Interpolation::Weibull => continuous(0.0, 0.0),
+            Interpolation::MedianUnbiased => continuous(1.0 / 3.0, 1.0 / 3.0),
+            Interpolation::NormalUnbiased => continuous(0.375, 0.375),
+            _ => part * last as f64,
+        };
+        let below = index.floor();
+        let (between, odd) = (index - below, below.rem_euclid(2.0) == 1.0);
+        let to_next = match self {
+            Interpolation::Lower => 0.0,
+            Interpolation::Higher => f64::from(u8::from(between > 0.0)),
+            Interpolation::Midpoint if between > 0.0 => 0.5,
+            Interpolation::Midpoint => 0.0,
+            Interpolation::Nearest => f64::from(u8::from(between > 0.5 || between == 0.5 && odd)),
+            Interpolation::InvertedCdf => f64::from(u8::from(between > 0.0)),
+            Interpolation::AveragedInvertedCdf if between > 0.0 => 1.0,
+            Interpolation::AveragedInvertedCdf => 0.5,
+            Interpolation::ClosestObservation => f64::from(u8::from(!(between == 0.0 && odd))),
+            _ => between,
+        };
+        if below < -1.0 || index < 0.0 && to_next != 1.0 {
+            (0, 0, 0.0)
+        } else if below >= last as f64 {
+            (last, last, 0.0)
+        } else {
+            // What comes before the first value is the first value.
+            (below.max(0.0) as u64, (below + 1.0) as u64, if below < 0.0 { 0.0 } else { to_next })
         }
     }
 }
@@ -88,7 +167,9 @@ impl Quantiles {
     fn ranks(&self, count: u64) -> Vec<u64> {
         let mut ranks: Vec<u64> = match count.checked_sub(1) {
             Some(last) => {
-                self.percentiles.iter().flat_map(|&p| [place(p, last).0, place(p, last).1]).collect()
+                let places =
+                    self.percentiles.iter().map(|&percentile| self.interpolation.place(percentile, last));
+                places.flat_map(|(below, above, _)| [below, above]).collect()
             }
             None => Vec::new(),
         };
@@ -101,19 +182,14 @@ impl Quantiles {
     fn of(&self, count: u64, value: impl Fn(u64) -> f64) -> Vec<f64> {
         let Some(last) = count.checked_sub(1) else { return vec![f64::NAN; self.percentiles.len()] };
         let between = |&percentile: &f64| {
-            let (below, above, part) = place(percentile, last);
+            let (below, above, part) = self.interpolation.place(percentile, last);
             let (low, high) = (value(below), value(above));
-            match self.interpolation {
-                Interpolation::Lower => low,
-                Interpolation::Higher => high,
-                Interpolation::Midpoint if part > 0.0 => low + (high - low) * 0.5,
-                Interpolation::Midpoint => low,
-                Interpolation::Nearest if part > 0.5 || part == 0.5 && below % 2 == 1 => high,
-                Interpolation::Nearest => low,
+            match part {
+                0.0 => low,
+                _ if low == high => low,
                 // From the nearer end, as numpy does, so that the greatest is met exactly.
-                Interpolation::Linear if low == high => low,
-                Interpolation::Linear if part >= 0.5 => high - (high - low) * (1.0 - part),
-                Interpolation::Linear => low + (high - low) * part,
+                _ if part >= 0.5 => high - (high - low) * (1.0 - part),
+                _ => low + (high - low) * part,
             }
         };
         self.percentiles.iter().map(between).collect()
@@ -131,14 +207,6 @@ impl Quantiles {
         };
         self.of(counts.count(), value)
     }
-}
-
-/// The ranks around a percentile, and how far between them it is.
-fn place(percentile: f64, last: u64) -> (u64, u64, f64) {
-    let index = percentile / 100.0 * last as f64;
-    let below = index.floor();
-    let above = if index > below { below + 1.0 } else { below };
-    ((below as u64).min(last), (above as u64).min(last), index - below)
 }
 
 /// A sample as an unsigned integer of as many bits, in the same order. `NaN` has no place.
@@ -379,6 +447,20 @@ mod tests {
         assert_eq!(search(&values, &asked, Interpolation::Higher), [-1.0, 1e-9, 2.0, 3.5, 7.0]);
         assert_eq!(search(&values, &asked, Interpolation::Nearest), [-1.0, -1.0, 2.0, 2.0, 7.0]);
         assert_eq!(search(&values, &[62.5], Interpolation::Midpoint), [2.75]);
+        let frozen: [(&str, [f64; 5]); 8] = [
+            ("inverted_cdf", [-1.0, -1.0, 2.0, 3.5, 7.0]),
+            ("averaged_inverted_cdf", [-1.0, -1.0, 2.0, 3.5, 7.0]),
+            ("closest_observation", [-1.0, -1.0, 1e-09, 2.0, 7.0]),
+            ("interpolated_inverted_cdf", [-1.0, -1.0, 1.0000000005, 2.1875, 7.0]),
+            ("hazen", [-1.0, -1.0, 2.0, 2.9375, 7.0]),
+            ("weibull", [-1.0, -1.0, 2.0, 3.125, 7.0]),
+            ("median_unbiased", [-1.0, -1.0, 2.0, 3.0000000000000004, 7.0]),
+            ("normal_unbiased", [-1.0, -1.0, 2.0, 2.984375, 7.0]),
+        ];
+        for (name, expected) in frozen {
+            let found = search(&values, &asked, Interpolation::parse(name).unwrap());
+            assert_eq!(found, expected, "{name}");
+        }
         assert!(search(&[f64::NAN], &[50.0], Interpolation::Linear)[0].is_nan());
     }
 

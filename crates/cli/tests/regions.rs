@@ -1,0 +1,110 @@
+//! Connected components and distances through the command: the same bytes for any tiles, threads and budget, and rasters
+//! frozen from scipy and scikit-image (`fixtures/regions`).
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use std::path::Path;
+
+use command::Folder;
+use serde_json::Value;
+
+fn frozen(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/regions").join(name);
+    path.with_extension("npy").display().to_string()
+}
+
+const CASES: [(&str, &str); 10] = [
+    ("components", "nonzero_four"),
+    ("components --connectivity 8", "nonzero_eight"),
+    ("components --of equal", "equal_four"),
+    ("components --of equal --connectivity 8", "equal_eight"),
+    ("components --of equal --background none", "all_four"),
+    ("components --of equal --background none --connectivity 8", "all_eight"),
+    ("distance --type f64", "euclidean"),
+    ("distance --type f64 --to nonzero", "euclidean_to_nonzero"),
+    ("distance --metric cityblock", "cityblock"),
+    ("distance --metric chessboard", "chessboard"),
+];
+
+#[test]
+fn results_are_scipys_in_any_tiles() {
+    let folder = Folder::new();
+    for (line, expected) in CASES {
+        let (name, parameters) = line.split_once(' ').unwrap_or((line, ""));
+        for way in
+            ["", "--tile 67x1 --threads 8", "--tile 9x16 --threads 2", "--strips 7 --threads 2 --io mmap"]
+        {
+            folder
+                .well(&format!("{name} {} out.tif {parameters} {way} --quiet --overwrite", frozen("shapes")));
+            folder.well(&format!("compare out.tif {}", frozen(expected)));
+        }
+    }
+}
+
+#[test]
+fn the_number_of_components_is_a_result() {
+    let folder = Folder::new();
+    let shapes = frozen("shapes");
+    assert_eq!(folder.well(&format!("components {shapes} a.tif --quiet")).trim(), "components 86");
+    let found = folder.well(&format!("components {shapes} b.tif --of equal --connectivity 8 --json --quiet"));
+    assert_eq!(serde_json::from_str::<Value>(&found).unwrap()["components"], 106);
+}
+
+#[test]
+fn large_rasters_take_little_memory_in_any_pattern() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 3000x2000 --type u8 --pattern noise --seed 3 --quiet");
+    for line in ["components a.tif --of equal", "distance a.tif --values 7"] {
+        let (name, rest) = line.split_once(' ').unwrap();
+        let (input, rest) = rest.split_once(' ').unwrap();
+        folder.well(&format!("{name} {input} whole.tif {rest} --memory 1GiB --quiet --overwrite"));
+        folder.well(&format!(
+            "{name} {input} small.tif {rest} --memory 24MiB --report report.json --quiet --overwrite"
+        ));
+        folder.well("compare whole.tif small.tif");
+        let report = std::fs::read_to_string(folder.file("report.json")).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert!(report["measured_peak_bytes"].as_u64().unwrap() < 24 << 20, "{report}");
+        assert_eq!(report["plan"]["passes"], 2);
+        assert!(report["plan"]["scratch_bytes"].as_u64().unwrap() >= 3000 * 4);
+    }
+    let refused = folder.run("components a.tif b.tif --memory 3MiB");
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("--memory"), "{}", refused.stderr);
+}
+
+#[test]
+fn both_end_a_pipeline_and_stand_in_jobs() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 120x90 --quiet");
+    folder.well("stretch a.tif s.tif --type u8 --quiet");
+    folder.well("calc t.tif A>128 -A s.tif --quiet");
+    folder.well("components t.tif labels.tif --connectivity 8 --quiet");
+    let line = "pipeline --quiet --tile 40x30 ! read a.tif ! stretch --type u8 ! calc A>128 ! components --connectivity 8 ! write piped.tif";
+    folder.well(line);
+    folder.well("compare labels.tif piped.tif");
+    folder.well("distance t.tif d.tif --to nonzero --quiet");
+    let job = folder.well("distance t.tif e.tif --to nonzero --scratch . --print-job");
+    std::fs::write(folder.file("job.toml"), job).unwrap();
+    folder.well("run job.toml --quiet");
+    folder.well("compare d.tif e.tif");
+    let early = folder.run("pipeline ! read a.tif ! distance ! gaussian --sigma 2 ! write f.tif");
+    assert_eq!(early.code, 2);
+    assert!(early.stderr.contains("must be the last step"), "{}", early.stderr);
+}
+
+#[test]
+fn what_is_wrong_is_told_before() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 120x90 --bands 2 --quiet");
+    let bands = folder.run("components a.tif b.tif");
+    assert_eq!(bands.code, 2, "{}", bands.stderr);
+    assert!(bands.stderr.contains("--bands"), "{}", bands.stderr);
+    assert_eq!(folder.run("components a.tif:1 b.tif --connectivity 6").code, 2);
+    let nowhere = folder.run("distance a.tif b.tif --scratch nowhere");
+    assert_eq!(nowhere.code, 1, "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
+    assert_eq!(folder.names(), ["a.tif"]);
+}
