@@ -70,6 +70,15 @@ fn info_and_help_tell_all() {
         (Some(123), Some(2), Some(32633))
     );
     assert_eq!(json["statistics"][1]["count"], 123 * 45);
+    let c =
+        json["transform"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(json["corners"][2], serde_json::json!([c[0] + 123.0 * c[1], c[3] + 45.0 * c[5]]));
+    assert_eq!(json["pixel_size"], serde_json::json!([c[1], -c[5]]));
+    assert_eq!(json["band_list"].as_array().unwrap().len(), 2);
+    let readable = folder.well("info a.tif");
+    for word in ["corners", "system", "origin", "pixel size", "EPSG:32633"] {
+        assert!(readable.contains(word), "no {word} in {readable}");
+    }
     for operator in ["gaussian", "mean", "convolve", "copy", "cast"] {
         assert!(folder.well("operators").contains(operator));
         let page = folder.well(&format!("help {operator}"));

@@ -14,6 +14,8 @@ pub enum Colour {
     Undefined,
     /// Brightness; the first and only band of a grey picture.
     Gray,
+    /// Darkness: 0 is shown white. Values are what the file says.
+    InvertedGray,
     /// An index into the colour table.
     Palette,
     /// Red.
@@ -58,7 +60,7 @@ pub struct Resolution {
     pub x: [u32; 2],
     /// Pixels to the unit from north to south.
     pub y: [u32; 2],
-    /// 1 = no unit, 2 = inch, 3 = centimetre.
+    /// 0 = not said, 1 = no unit, 2 = inch, 3 = centimetre.
     pub unit: u16,
 }
 
@@ -101,7 +103,7 @@ impl Metadata {
         kept.items.retain(|item| !matches!(item.role.as_str(), "scale" | "offset" | "unittype"));
         kept.palette.clear();
         for colour in &mut kept.colours {
-            if *colour == Colour::Palette {
+            if matches!(colour, Colour::Palette | Colour::InvertedGray) {
                 *colour = Colour::Gray;
             }
         }

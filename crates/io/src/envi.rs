@@ -18,8 +18,20 @@ use crate::tiff::directory::ByteOrder;
 
 /// A header is read whole; none is longer.
 const MOST_HEADER_BYTES: u64 = 16 << 20;
-/// EPSG's numbers of the UTM zones on WGS 84: north, and south.
-const UTM: [u16; 2] = [32600, 32700];
+/// Datums of UTM zones: ENVI's name, whether zones are in the south, and EPSG's numbers of the zones, without the zone.
+const UTM: [(&str, bool, u16, std::ops::RangeInclusive<u16>); 4] = [
+    ("WGS-84", false, 32600, 1..=60),
+    ("WGS-84", true, 32700, 1..=60),
+    ("North America 1983", false, 26900, 1..=23),
+    ("North America 1927", false, 26700, 1..=22),
+];
+/// Other systems that have names in ENVI: name, datum, and EPSG's number.
+const GEOGRAPHIC: [(&str, u16); 3] =
+    [("WGS-84", 4326), ("North America 1983", 4269), ("North America 1927", 4267)];
+/// Entries of the header that hold a system's GeoTIFF keys, for which ENVI has no names: the directory, numbers and text.
+const KEYS: [&str; 3] = ["geotiff key directory", "geotiff double params", "geotiff ascii params"];
+/// Angles that differ by less are one rotation.
+const SAME_ANGLE: f64 = 1e-9;
 
 /// The header that belongs to a file of samples, where there is one.
 pub(crate) fn header_of(path: &Path) -> Option<PathBuf> {
@@ -178,32 +190,79 @@ impl Header {
     }
 
     fn georeferencing(&self) -> Georeferencing {
-        let mut georeferencing = Georeferencing {
-            wkt: self.get("coordinate system string").map(str::to_owned),
-            ..Georeferencing::default()
-        };
         let map = self.list("map info");
-        let number = |index: usize| map.get(index).and_then(|value| value.parse::<f64>().ok());
-        let (Some(x), Some(y), Some(east), Some(north), Some(dx), Some(dy)) =
-            (number(1), number(2), number(3), number(4), number(5), number(6))
-        else {
-            return georeferencing;
-        };
-        // The reference pixel counts from 1, at its outer corner.
-        georeferencing.transform =
-            Some(GeoTransform([east - (x - 1.0) * dx, dx, 0.0, north + (y - 1.0) * dy, 0.0, -dy]));
-        let wgs84 = map.iter().any(|part| part.eq_ignore_ascii_case("WGS-84"));
-        let code = match map[0] {
-            "UTM" if wgs84 => number(7).filter(|zone| (1.0..=60.0).contains(zone)).map(|zone| {
-                let south = map.get(8).is_some_and(|half| half.eq_ignore_ascii_case("South"));
-                UTM[usize::from(south)] + zone as u16
-            }),
-            "Geographic Lat/Lon" if wgs84 => Some(4326),
-            _ => None,
-        };
-        georeferencing.keys = code.map(|code| GeoKeys::of_code(code, code == 4326));
-        georeferencing
+        let transform = map_transform(&map);
+        let keys = self.keys().or_else(|| transform.and_then(|_| code_of_map(&map)).map(keys_of_code));
+        let wkt = self.get("coordinate system string").map(str::to_owned);
+        let keys = keys.or_else(|| wkt.as_deref().map(keys_of_text));
+        Georeferencing { transform, keys, wkt, ..Georeferencing::default() }
     }
+
+    /// The keys that this program wrote.
+    fn keys(&self) -> Option<GeoKeys> {
+        let numbers = |key: &str| self.list(key).into_iter().filter(|number| !number.is_empty());
+        let directory = numbers(KEYS[0]).map(|number| number.parse().ok()).collect::<Option<Vec<u16>>>()?;
+        let doubles = numbers(KEYS[1]).map(|number| number.parse().ok()).collect::<Option<Vec<f64>>>()?;
+        let text = self.get(KEYS[2]).unwrap_or_default().to_owned();
+        (directory.len() >= 4).then_some(GeoKeys { directory, doubles, text })
+    }
+}
+
+/// The transform of `map info`: a reference pixel that counts from 1, at its outer corner, its place, the size of pixels,
+/// and by how many degrees they are turned (as GDAL reads it).
+fn map_transform(map: &[&str]) -> Option<GeoTransform> {
+    let number = |index: usize| map.get(index).and_then(|value| value.parse::<f64>().ok());
+    let [x, y, east, north, dx, dy] =
+        [number(1)?, number(2)?, number(3)?, number(4)?, number(5)?, number(6)?];
+    let turned = map.iter().find_map(|part| part.strip_prefix("rotation=")).map(str::trim);
+    let (sine, cosine) = match turned.and_then(|degrees| degrees.parse::<f64>().ok()) {
+        None | Some(0.0) => (0.0, 1.0),
+        Some(degrees) => degrees.to_radians().sin_cos(),
+    };
+    let steps = [dx * cosine, dx * sine, dy * sine, -dy * cosine];
+    let (across, down) = (x - 1.0, y - 1.0);
+    Some(GeoTransform([
+        east - across * steps[0] - down * steps[1],
+        steps[0],
+        steps[1],
+        north - across * steps[2] - down * steps[3],
+        steps[2],
+        steps[3],
+    ]))
+}
+
+/// EPSG's number of the system that `map info` names, where it has one.
+fn code_of_map(map: &[&str]) -> Option<u16> {
+    let on = |datum: &str| map.iter().any(|part| part.eq_ignore_ascii_case(datum));
+    match *map.first()? {
+        "UTM" => {
+            let zone = map.get(7)?.parse::<u16>().ok()?;
+            let south = map.get(8).is_some_and(|half| half.eq_ignore_ascii_case("South"));
+            let found = UTM
+                .iter()
+                .find(|(datum, half, _, zones)| on(datum) && *half == south && zones.contains(&zone));
+            found.map(|(.., first, _)| first + zone)
+        }
+        "Geographic Lat/Lon" => GEOGRAPHIC.iter().find(|(datum, _)| on(datum)).map(|(_, code)| *code),
+        _ => None,
+    }
+}
+
+/// The keys of a system that `map info` names.
+fn keys_of_code(code: u16) -> GeoKeys {
+    GeoKeys::of_code(code, GEOGRAPHIC.iter().any(|(_, known)| *known == code))
+}
+
+/// A system as text, as keys: user-defined, with the text as its citation, which GDAL and ArcGIS read so.
+fn keys_of_text(wkt: &str) -> GeoKeys {
+    let text = format!("ESRI PE String = {wkt}|");
+    let length = u16::try_from(text.len()).unwrap_or(0);
+    let geographic = wkt.trim_start().to_ascii_uppercase().starts_with("GEOG");
+    let (model, code, citation) = if geographic { (2, 2048, 2049) } else { (1, 3072, 3073) };
+    let user = 32767;
+    let mut directory = vec![1, 1, 0, 4, 1024, 0, 1, model, 1025, 0, 1, 1, code, 0, 1, user];
+    directory.extend([citation, 34737, length, 0]);
+    GeoKeys { directory, doubles: Vec::new(), text }
 }
 
 /// Thinks out an ENVI pair.
@@ -289,6 +348,14 @@ fn header_text(info: &RasterInfo, strides: &Strides, code: u16) -> String {
     }
     if let Some(wkt) = &info.georeferencing.wkt {
         text += &format!("coordinate system string = {{{}}}\n", plain(wkt));
+    } else if let Some(keys) = info.georeferencing.keys.as_ref().filter(|keys| !is_named(keys)) {
+        let list = |values: Vec<String>| values.join(", ");
+        let directory = list(keys.directory.iter().map(u16::to_string).collect());
+        let doubles = list(keys.doubles.iter().map(f64::to_string).collect());
+        let values = [directory, doubles, plain(&keys.text)];
+        for (key, value) in KEYS.iter().zip(values).filter(|(_, value)| !value.is_empty()) {
+            text += &format!("{key} = {{{value}}}\n");
+        }
     }
     let per_band = |wanted: &dyn Fn(&MetadataItem) -> bool| {
         let of = |band| info.metadata.items.iter().find(|item| item.band == Some(band) && wanted(item));
@@ -304,19 +371,40 @@ fn header_text(info: &RasterInfo, strides: &Strides, code: u16) -> String {
     text
 }
 
-/// The map, where it is not rotated.
-fn map_info(georeferencing: &Georeferencing) -> Option<String> {
-    let [left, dx, turned, top, tilted, dy] = georeferencing.transform?.0;
-    if turned != 0.0 || tilted != 0.0 {
-        return None;
+/// Whether `map info` alone says which system keys mean.
+fn is_named(keys: &GeoKeys) -> bool {
+    keys.epsg().is_some_and(|code| system_of(code).is_some())
+}
+
+/// What `map info` calls a system: before the place and behind it.
+fn system_of(code: u16) -> Option<(&'static str, String)> {
+    let utm = UTM.iter().find(|(.., first, zones)| code > *first && zones.contains(&(code - first)));
+    if let Some((datum, south, first, _)) = utm {
+        let half = if *south { "South" } else { "North" };
+        return Some(("UTM", format!("{}, {half}, {datum}, units=Meters", code - first)));
     }
-    let place = format!("1, 1, {left}, {top}, {dx}, {}", -dy);
+    let geographic = GEOGRAPHIC.iter().find(|(_, known)| *known == code);
+    geographic.map(|(datum, _)| ("Geographic Lat/Lon", format!("{datum}, units=Degrees")))
+}
+
+/// The map, where its pixels are rectangles that are turned at most.
+fn map_info(georeferencing: &Georeferencing) -> Option<String> {
+    let [left, across_x, down_x, top, across_y, down_y] = georeferencing.transform?.0;
+    let straight = down_x == 0.0 && across_y == 0.0;
+    let (dx, dy, turned) = if straight {
+        (across_x, -down_y, String::new())
+    } else {
+        let angles = [down_x.atan2(across_x), across_y.atan2(-down_y)];
+        if (angles[0] - angles[1]).abs() > SAME_ANGLE {
+            return None;
+        }
+        (across_x.hypot(down_x), across_y.hypot(down_y), format!(", rotation={}", angles[0].to_degrees()))
+    };
+    let place = format!("1, 1, {left}, {top}, {dx}, {dy}");
     let code = georeferencing.keys.as_ref().and_then(GeoKeys::epsg);
-    Some(match code {
-        Some(code @ 32601..=32660) => format!("UTM, {place}, {}, North, WGS-84, units=Meters", code - UTM[0]),
-        Some(code @ 32701..=32760) => format!("UTM, {place}, {}, South, WGS-84, units=Meters", code - UTM[1]),
-        Some(4326) => format!("Geographic Lat/Lon, {place}, WGS-84, units=Degrees"),
-        _ => format!("Arbitrary, {place}"),
+    Some(match code.and_then(system_of) {
+        Some((name, system)) => format!("{name}, {place}, {system}{turned}"),
+        None => format!("Arbitrary, {place}{turned}"),
     })
 }
 
@@ -339,6 +427,67 @@ mod tests {
             map_info(&georeferencing).unwrap(),
             "UTM, 1, 1, 399960, 5300040, 10, 20, 33, South, WGS-84, units=Meters"
         );
+    }
+
+    #[test]
+    fn turned_maps_are_read_as_gdal_reads_them() {
+        let text = "ENVI\nmap info = {UTM, 2, 1, 100, 200, 10, 10, 33, North, WGS-84, rotation=12}";
+        let transform = Header::parse(text).georeferencing().transform.unwrap().0;
+        let (sine, cosine) = 12_f64.to_radians().sin_cos();
+        let expected = [
+            100.0 - 10.0 * cosine,
+            10.0 * cosine,
+            10.0 * sine,
+            200.0 - 10.0 * sine,
+            10.0 * sine,
+            -10.0 * cosine,
+        ];
+        assert!(transform.iter().zip(expected).all(|(own, wanted)| (own - wanted).abs() < 1e-12));
+        let georeferencing =
+            Georeferencing { transform: Some(GeoTransform(transform)), ..Georeferencing::default() };
+        let written = map_info(&georeferencing).unwrap();
+        let again = map_transform(&written.split(',').map(str::trim).collect::<Vec<_>>()).unwrap().0;
+        assert!(transform.iter().zip(again).all(|(own, wanted)| (own - wanted).abs() < 1e-9), "{written}");
+        let sheared = Georeferencing {
+            transform: Some(GeoTransform([0.0, 1.0, 0.5, 0.0, 0.0, -1.0])),
+            ..georeferencing
+        };
+        assert_eq!(map_info(&sheared), None);
+    }
+
+    #[test]
+    fn systems_without_a_name_in_envi_come_back_as_keys() {
+        let text = "RGF93 v1 / Lambert-93|".to_owned();
+        let directory = vec![1, 1, 0, 3, 1024, 0, 1, 1, 1026, 34737, 22, 0, 3072, 0, 1, 2154];
+        let keys = GeoKeys { directory, doubles: vec![46.5, -1e-9], text };
+        let mut info = RasterInfo::new(Size::new(3, 2), 1, SampleType::U8);
+        info.georeferencing.transform = Some(GeoTransform([7.0, 1.0, 0.0, 9.0, 0.0, -1.0]));
+        info.georeferencing.keys = Some(keys.clone());
+        let strides = Strides {
+            size: info.size,
+            bands: 1,
+            sample_type: SampleType::U8,
+            interleave: Interleave::Band,
+            order: ByteOrder::NATIVE,
+            offset: 0,
+        };
+        let read = Header::parse(&header_text(&info, &strides, 1)).georeferencing();
+        assert_eq!((read.keys, read.transform), (Some(keys), info.georeferencing.transform));
+        // A text alone becomes a citation that GDAL reads.
+        let text = "ENVI\ncoordinate system string = {PROJCS[\"a\",GEOGCS[\"b\"]]}";
+        let keys = Header::parse(text).georeferencing().keys.unwrap();
+        assert_eq!(keys.text_of(3073), Some("ESRI PE String = PROJCS[\"a\",GEOGCS[\"b\"]]"));
+        assert_eq!((keys.short(1024), keys.epsg()), (Some(1), None));
+        for (code, words) in [
+            (26917, "17, North, North America 1983"),
+            (32733, "33, South, WGS-84"),
+            (4269, "North America 1983"),
+        ] {
+            info.georeferencing.keys = Some(keys_of_code(code));
+            let text = header_text(&info, &strides, 1);
+            assert!(text.contains(words), "{text}");
+            assert_eq!(Header::parse(&text).georeferencing().keys.unwrap().epsg(), Some(code));
+        }
     }
 
     #[test]

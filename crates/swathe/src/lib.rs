@@ -38,7 +38,7 @@ use swathe_engine::Graph;
 pub use batch::{Batch, BatchObserver, BatchReport, SceneOutcome, Status};
 pub use catalogue::Formats;
 pub use compare::{Comparison, Difference, compare};
-pub use info::{BandStatistics, Info, info};
+pub use info::{Band, BandStatistics, Info, info};
 pub use inquiry::{Findings, Inquiry};
 pub use job::{Job, RunSettings};
 pub use overviews::overviews;

@@ -41,12 +41,24 @@ fn readable(info: &Info) -> String {
     if info.mask {
         line("mask", "yes".into());
     }
-    if let Some([x, dx, _, y, _, dy]) = info.transform {
+    if let Some([x, dx, turned, y, tilted, dy]) = info.transform {
         line("origin", format!("{x}, {y}"));
         line("pixel size", format!("{dx}, {dy}"));
+        if turned != 0.0 || tilted != 0.0 {
+            line("rotation", format!("{turned}, {tilted}"));
+        }
     }
-    if let Some(epsg) = info.epsg {
-        line("system", format!("EPSG:{epsg}"));
+    if let Some(corners) = &info.corners {
+        let [upper_left, upper_right, lower_right, lower_left] = corners.map(|[x, y]| format!("({x}, {y})"));
+        line("corners", format!("{upper_left} {upper_right} {lower_right} {lower_left}"));
+    }
+    let code = info.epsg.map(|code| format!("EPSG:{code}"));
+    if code.is_some() || info.system.is_some() {
+        let words = [code.as_deref(), info.system.as_deref()];
+        line("system", words.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    }
+    if let Some(vertical) = &info.vertical_system {
+        line("heights", vertical.clone());
     }
     if info.pixel_is_point {
         line("pixels are", "points".into());
@@ -54,10 +66,27 @@ fn readable(info: &Info) -> String {
     if info.control_points > 0 {
         line("ground control points", info.control_points.to_string());
     }
+    if info.rational_polynomials {
+        line("RPC", "rational polynomial coefficients".into());
+    }
     if !info.colours.is_empty() {
         line("colours", info.colours.join(", "));
     }
-    for (name, value, band) in &info.metadata {
+    if !info.palette.is_empty() {
+        line("palette", format!("{} colours", info.palette.len()));
+    }
+    for (number, band) in info.band_list.iter().enumerate() {
+        let words =
+            [("", &band.name), ("unit ", &band.unit), ("scale ", &band.scale), ("offset ", &band.offset)];
+        let said = words.iter().filter_map(|(what, value)| Some(format!("{what}{}", value.as_ref()?)));
+        let said = said.collect::<Vec<_>>();
+        if !said.is_empty() {
+            line(&format!("band {}", number + 1), said.join(", "));
+        }
+    }
+    let is_told = |name: &str| matches!(name, "DESCRIPTION" | "UNITTYPE" | "SCALE" | "OFFSET");
+    for (name, value, band) in info.metadata.iter().filter(|(name, _, band)| band.is_none() || !is_told(name))
+    {
         let of = band.map_or_else(String::new, |band| format!(" (band {band})"));
         line("metadata", format!("{name} = {value}{of}"));
     }

@@ -53,6 +53,19 @@ impl Reader<'_> {
         Ok(Some(String::from_utf8_lossy(text).into_owned()))
     }
 
+    /// The text that keys point into, by bytes: what is no UTF-8 becomes question marks, so that nothing moves.
+    fn key_text(&self) -> Result<String> {
+        let Some(entry) = self.directory.entry(tag::GEO_ASCII_PARAMS) else { return Ok(String::new()) };
+        let bytes = self.structure.bytes(self.file, entry)?;
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| '?'));
+        }
+        text.truncate(text.trim_end_matches('\0').len());
+        Ok(text)
+    }
+
     fn floats(&self, tag: u16) -> Result<Vec<f64>> {
         self.directory.entry(tag).map_or(Ok(Vec::new()), |entry| self.structure.floats(self.file, entry))
     }
@@ -67,7 +80,7 @@ impl Reader<'_> {
         let keys = (directory.len() >= 4).then_some(GeoKeys {
             directory,
             doubles: self.floats(tag::GEO_DOUBLE_PARAMS)?,
-            text: self.text(tag::GEO_ASCII_PARAMS)?.unwrap_or_default(),
+            text: self.key_text()?,
         });
         let pixel_is_point =
             keys.as_ref().and_then(|keys| keys.short(RASTER_TYPE)) == Some(RASTER_PIXEL_IS_POINT);
@@ -79,9 +92,9 @@ impl Reader<'_> {
             transform =
                 Some(GeoTransform([matrix[3], matrix[0], matrix[1], matrix[7], matrix[4], matrix[5]]));
         } else if scale.len() >= 2 && scale[0] != 0.0 && scale[1] != 0.0 && tie.len() >= 6 {
-            let north_up =
-                [tie[3] - tie[0] * scale[0], scale[0], 0.0, tie[4] + tie[1] * scale[1], 0.0, -scale[1]];
-            transform = Some(GeoTransform(north_up));
+            // A negative height would mean south-up by the specification; GDAL takes it for a writer's mistake.
+            let (dx, dy) = (scale[0], scale[1].abs());
+            transform = Some(GeoTransform([tie[3] - tie[0] * dx, dx, 0.0, tie[4] + tie[1] * dy, 0.0, -dy]));
         } else {
             let point = |p: &[f64]| ControlPoint { raster: [p[0], p[1], p[2]], map: [p[3], p[4], p[5]] };
             control_points = tie.chunks_exact(6).map(point).collect();
@@ -96,7 +109,10 @@ impl Reader<'_> {
     fn colours(&self, layout: &Layout) -> Result<Vec<Colour>> {
         let extra = self.integers(tag::EXTRA_SAMPLES)?;
         let mut colours = match layout.photometric {
+            0 => vec![Colour::InvertedGray],
             2 | 6 if layout.bands >= 3 => vec![Colour::Red, Colour::Green, Colour::Blue],
+            // GDAL heeds a table of colours whatever the photometric interpretation.
+            _ if layout.bands == 1 && self.directory.entry(tag::COLOR_MAP).is_some() => vec![Colour::Palette],
             3 => vec![Colour::Palette],
             5 if layout.bands >= 4 => vec![Colour::Cyan, Colour::Magenta, Colour::Yellow, Colour::Black],
             _ => vec![Colour::Gray],
@@ -107,7 +123,10 @@ impl Reader<'_> {
             _ => Colour::Undefined,
         };
         colours.truncate(layout.bands);
-        let first = colours.len();
+        // ExtraSamples speaks of the last bands. Where there are fewer values than bands that nothing else speaks of, GDAL
+        // takes those between for nothing in particular.
+        let first = colours.len().max(layout.bands.saturating_sub(extra.len()));
+        colours.resize(first, Colour::Undefined);
         colours.extend((first..layout.bands).map(|band| of_extra(extra.get(band - first))));
         Ok(colours)
     }
@@ -132,7 +151,7 @@ impl Reader<'_> {
             };
             Ok(Some([half(0), half(4)]))
         };
-        let unit = self.integers(tag::RESOLUTION_UNIT)?.first().copied().unwrap_or(2) as u16;
+        let unit = self.integers(tag::RESOLUTION_UNIT)?.first().copied().unwrap_or(0) as u16;
         let (x, y) = (rational(tag::X_RESOLUTION)?, rational(tag::Y_RESOLUTION)?);
         Ok(x.zip(y).map(|(x, y)| Resolution { x, y, unit }))
     }
@@ -140,8 +159,8 @@ impl Reader<'_> {
     /// Tags that nobody here reads, with their values in little-endian order. Those that point into the file are left out.
     fn foreign_tags(&self) -> Result<Vec<ForeignTag>> {
         /// SubIFDs, Exif, GPS and interoperability directories, JPEG tables, YCbCr: they hold offsets or belong to the encoding.
-        const POINTING: [u16; 18] =
-            [255, 266, 269, 330, 332, 347, 512, 513, 514, 519, 520, 521, 529, 530, 531, 532, 34665, 34853];
+        const POINTING: [u16; 17] =
+            [255, 266, 330, 332, 347, 512, 513, 514, 519, 520, 521, 529, 530, 531, 532, 34665, 34853];
         let foreign = |tag: u16| !tag::is_interpreted(tag) && !POINTING.contains(&tag) && tag != 40965;
         let mut tags = Vec::new();
         for entry in self.directory.entries.iter().filter(|entry| foreign(entry.tag)) {

@@ -85,7 +85,9 @@ pub(crate) fn describing_tags(info: &RasterInfo, planar: bool) -> Vec<TagValue> 
     if let Some(resolution) = info.metadata.resolution {
         tags.push(TagValue::rational(tag::X_RESOLUTION, resolution.x));
         tags.push(TagValue::rational(tag::Y_RESOLUTION, resolution.y));
-        tags.push(TagValue::shorts(tag::RESOLUTION_UNIT, &[resolution.unit]));
+        if resolution.unit != 0 {
+            tags.push(TagValue::shorts(tag::RESOLUTION_UNIT, &[resolution.unit]));
+        }
     }
     tags.extend(georeferencing_tags(&info.georeferencing));
     if !info.metadata.items.is_empty() {
@@ -104,19 +106,25 @@ pub(crate) fn describing_tags(info: &RasterInfo, planar: bool) -> Vec<TagValue> 
     tags
 }
 
+/// Whether samples can be indices into a table of colours.
+fn is_indexed(info: &RasterInfo) -> bool {
+    info.bands == 1 && matches!(info.sample_type, SampleType::U8 | SampleType::U16)
+}
+
 /// PhotometricInterpretation, and a value of ExtraSamples for each band that it does not speak of.
 fn colours(info: &RasterInfo) -> (u16, Vec<u16>) {
     let colours = &info.metadata.colours;
     let begins = |wanted: &[Colour]| {
         colours.len() >= wanted.len() && colours[..wanted.len()] == *wanted && info.bands >= wanted.len()
     };
-    let indexed = info.bands == 1 && matches!(info.sample_type, SampleType::U8 | SampleType::U16);
     let (photometric, spoken) = if begins(&[Colour::Red, Colour::Green, Colour::Blue]) {
         (2, 3)
     } else if begins(&[Colour::Cyan, Colour::Magenta, Colour::Yellow, Colour::Black]) {
         (5, 4)
-    } else if begins(&[Colour::Palette]) && indexed && !info.metadata.palette.is_empty() {
+    } else if begins(&[Colour::Palette]) && is_indexed(info) && !info.metadata.palette.is_empty() {
         (3, 1)
+    } else if begins(&[Colour::InvertedGray]) {
+        (0, 1)
     } else {
         (1, 1)
     };
