@@ -2,6 +2,7 @@
 
 use libdeflater::{CompressionLvl, Compressor};
 use swathe_core::{Error, Result, SampleType};
+use zstd::zstd_safe::{CParameter, Strategy};
 
 use crate::tiff::encode::TagValue;
 use crate::tiff::tag;
@@ -99,7 +100,7 @@ impl Compression {
             Compression::Lzw => 256 << 10,
             Compression::Deflate(level) if level >= 10 => 9 << 20,
             Compression::Deflate(_) => 1 << 20,
-            // Window and tables follow from the level, up to what a block's length allows.
+            // Window and tables follow from the level, up to what a block's length allows, or from `Search`.
             Compression::Zstd(level) if level >= 13 => 32 << 20,
             Compression::Zstd(_) => 6 << 20,
         }
@@ -197,15 +198,11 @@ impl Scheme {
                 .zlib_compress(block, target)
                 .map_err(|error| failed(error.to_string())),
             Compression::Zstd(level) => {
-                let encoder = match &mut encoders.zstd {
-                    Some(encoder) => encoder,
-                    empty => {
-                        let fresh =
-                            zstd::bulk::Compressor::new(level).map_err(|error| failed(error.to_string()))?;
-                        empty.insert(fresh)
-                    }
-                };
-                encoder.compress_to_buffer(block, target).map_err(|error| failed(error.to_string()))
+                let search = Search::new(level, self.predictor, block.len());
+                let written = encoders
+                    .zstd(level, search)
+                    .and_then(|encoder| encoder.compress_to_buffer(block, target));
+                written.map_err(|error| failed(error.to_string()))
             }
             Compression::Lzw => {
                 let encoder = encoders.lzw.get_or_insert_with(|| {
@@ -240,7 +237,7 @@ impl Scheme {
 #[derive(Default)]
 pub(crate) struct Encoders {
     deflate: Option<Compressor>,
-    zstd: Option<zstd::bulk::Compressor<'static>>,
+    zstd: Option<(Option<Search>, zstd::bulk::Compressor<'static>)>,
     lzw: Option<weezl::encode::Encoder>,
     row: Vec<u8>,
 }
@@ -258,6 +255,61 @@ impl Encoders {
         self.deflate(level)
             .gzip_compress(block, target)
             .map_err(|error| Error::bug(format!("a block cannot be compressed: {error}")))
+    }
+
+    /// An encoder of a level that searches like this. All blocks of a file have one level.
+    fn zstd(
+        &mut self,
+        level: i32,
+        search: Option<Search>,
+    ) -> std::io::Result<&mut zstd::bulk::Compressor<'static>> {
+        let (set, encoder) = match &mut self.zstd {
+            Some(made) => made,
+            empty => empty.insert((None, zstd::bulk::Compressor::new(level)?)),
+        };
+        if let Some(search) = search.filter(|_| *set != search) {
+            search.parameters().into_iter().try_for_each(|parameter| encoder.set_parameter(parameter))?;
+            *set = Some(search);
+        }
+        Ok(encoder)
+    }
+}
+
+/// How ZSTD looks for what it has seen before, at its middle levels. Its own choices are made for text: of differences of
+/// pixels, matches that are taken at once and have five bytes at least give smaller blocks in less than half the time (ARCHITECTURE.md
+/// has figures). The bytes of one weight, which predictor 3 puts side by side, repeat in shorter pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Search {
+    shortest: u32,
+    /// Places looked at, and places remembered, as powers of two.
+    places_log: u32,
+    table_log: u32,
+}
+
+impl Search {
+    /// Levels at which blocks are searched so; ZSTD's own choices are faster below, and find more above.
+    const LEVELS: std::ops::RangeInclusive<i32> = 5..=12;
+
+    fn new(level: i32, predictor: u16, block_bytes: usize) -> Option<Self> {
+        let places_log = match level {
+            ..=5 => 2,
+            6 => 3,
+            7..=8 => 4,
+            9..=10 => 5,
+            _ => 6,
+        };
+        let table_log = block_bytes.max(1).next_power_of_two().ilog2().clamp(10, 19);
+        let shortest = if predictor == 3 { 4 } else { 5 };
+        Self::LEVELS.contains(&level).then_some(Search { shortest, places_log, table_log })
+    }
+
+    fn parameters(self) -> [CParameter; 4] {
+        [
+            CParameter::Strategy(Strategy::ZSTD_greedy),
+            CParameter::MinMatch(self.shortest),
+            CParameter::SearchLog(self.places_log),
+            CParameter::HashLog(self.table_log),
+        ]
     }
 }
 
@@ -367,6 +419,33 @@ mod tests {
         assert_eq!(scheme(WritePredictor::Auto, SampleType::U16).unwrap(), 2);
         assert!(scheme(WritePredictor::Float, SampleType::U16).is_err());
         assert!(Scheme::new(Compression::PackBits, WritePredictor::Horizontal, SampleType::U8, 1).is_err());
+    }
+
+    /// Encoders are handed from block to block, of masks and short strips too, which searches and levels must not show.
+    #[test]
+    fn what_was_encoded_before_does_not_show() {
+        let scheme =
+            |level, predictor, kind| Scheme::new(Compression::Zstd(level), predictor, kind, 1).unwrap();
+        for level in [1, 5, 9, 12, 19] {
+            let schemes = [
+                (scheme(level, WritePredictor::Auto, SampleType::F32), 4096),
+                (scheme(level, WritePredictor::None, SampleType::U8), 1024),
+                (scheme(level, WritePredictor::Auto, SampleType::F32), 64),
+            ];
+            let mut kept = Encoders::default();
+            for (scheme, rows) in schemes.into_iter().cycle().take(7) {
+                let block = (0..rows * 64_u32).map(|index| (index * index / 77) as u8).collect::<Vec<_>>();
+                let encode = |encoders: &mut Encoders| {
+                    let mut out = vec![0; scheme.most_bytes(block.len())];
+                    let used = scheme.encode(encoders, &mut block.clone(), 64, &mut out).unwrap();
+                    out.truncate(used);
+                    out
+                };
+                let own = encode(&mut kept);
+                assert!(own == encode(&mut Encoders::default()), "level {level}, {rows} rows");
+                assert_eq!(zstd::bulk::decompress(&own, block.len()).unwrap().len(), block.len());
+            }
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Pages {
         coding: Coding,
     ) -> Result<Self> {
         let masked = info.mask && !has_opacity(info);
-        let mut header = header(coding, masked && !(layout.planar && info.bands > 1));
+        let mut header = header(coding, layout.planar && info.bands > 1, masked);
         let mut parts: Vec<Part> = Vec::new();
         for (number, &size) in sizes.iter().enumerate() {
             let copy = number > 0 || !whole;
@@ -128,15 +128,17 @@ fn reduced(info: &RasterInfo, size: Size) -> RasterInfo {
     }
 }
 
-/// The file's first bytes, and what tells GDAL and others that the blocks are where they expect them.
-fn header(coding: Coding, mask_beside: bool) -> Vec<u8> {
+/// The file's first bytes, and what tells GDAL and others that the blocks are where they expect them. Bands of their own
+/// follow each other block by block, which GDAL (since 3.11) calls interleaved by tile.
+fn header(coding: Coding, planar: bool, masked: bool) -> Vec<u8> {
     let mut text = String::new();
     if coding.framed {
-        let mut said = String::from(
+        let interleave = if planar { "INTERLEAVE=TILE\n" } else { "" };
+        let mut said = format!(
             "LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n\
-             BLOCK_TRAILER=LAST_4_BYTES_REPEATED\nKNOWN_INCOMPATIBLE_EDITION=NO\n ",
+             BLOCK_TRAILER=LAST_4_BYTES_REPEATED\n{interleave}KNOWN_INCOMPATIBLE_EDITION=NO\n ",
         );
-        if mask_beside {
+        if masked && !planar {
             said.push_str("MASK_INTERLEAVED_WITH_IMAGERY=YES\n");
         }
         text = format!("GDAL_STRUCTURAL_METADATA_SIZE={:06} bytes\n{said}", said.len());

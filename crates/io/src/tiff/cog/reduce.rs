@@ -338,7 +338,8 @@ impl<T: Averaged> Rule<T> {
     }
 }
 
-/// Averages a row where some pixels hold no data.
+/// Averages a row where some pixels hold no data. A mean of pixels that all do is summed in the order of [`average`], since which
+/// rows meet a pixel without data depends on the tile.
 fn average_some<T: Averaged>(
     source: &TileView<'_>,
     scale: Scale,
@@ -346,25 +347,39 @@ fn average_some<T: Averaged>(
     to: &mut [T],
     rule: Rule<T>,
 ) {
-    let seen = source.window();
+    let (seen, halved) = (source.window(), scale.columns().is_halved() && scale.rows().is_halved());
+    let sample = |x: usize, y: usize| source.row::<T>(band, y - seen.y as usize)[x - seen.x as usize];
+    let holds = |x: usize, y: usize| {
+        let mask = source.mask_row(y - seen.y as usize).map_or(u8::MAX, |mask| mask[x - seen.x as usize]);
+        rule.validity.holds(sample(x, y), mask)
+    };
     for (x, to) in to.iter_mut().enumerate() {
         let span = scale.columns().span(window.x as usize + x);
-        let (mut sum, mut area) = (0.0, 0.0);
-        for y in rows.start..rows.end {
-            let row = y - seen.y as usize;
-            let (samples, mask) = (source.row::<T>(band, row), source.mask_row(row));
-            let weight = rows.weight(y, scale.to.height);
-            for column in span.start..span.end {
-                let place = column - seen.x as usize;
-                if rule.validity.holds(samples[place], mask.map_or(u8::MAX, |mask| mask[place])) {
-                    let weight = weight * span.weight(column, scale.to.width);
-                    sum += weight * samples[place].to_f64();
-                    area += weight;
-                }
+        let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| (span.start + x, rows.start + y));
+        if halved && four.iter().all(|&(x, y)| holds(x, y)) {
+            *to = rule.apart(T::quarter(four.map(|(x, y)| sample(x, y))));
+            continue;
+        }
+        let (mut sum, mut area) = (None, 0.0);
+        for column in span.start..span.end {
+            let across = span.weight(column, scale.to.width);
+            let mut down = None;
+            for y in (rows.start..rows.end).filter(|&y| holds(column, y)) {
+                let weight = rows.weight(y, scale.to.height);
+                add(&mut down, weight * sample(column, y).to_f64());
+                area += weight * across;
+            }
+            if let Some(down) = down {
+                add(&mut sum, across * down);
             }
         }
-        *to = if area > 0.0 { rule.apart(T::rounded(sum / area)) } else { rule.fill };
+        *to = sum.map_or(rule.fill, |sum| rule.apart(T::rounded(sum / area)));
     }
+}
+
+/// Adds to a sum that begins with its first term, so that zeros keep their sign.
+fn add(sum: &mut Option<f64>, term: f64) {
+    *sum = Some(sum.map_or(term, |sum| sum + term));
 }
 
 /// What averages need of a sample type.

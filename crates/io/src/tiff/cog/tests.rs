@@ -151,3 +151,30 @@ fn a_mean_is_never_nodata() {
     let own = whole(&Reducer::new(&info, OverviewMethod::Average), &info, &levels, 1, &source);
     assert_eq!(own.view().row::<i16>(0, 0), [1]);
 }
+
+/// Sums of real numbers depend on their order, and which rows hold a pixel without data on the piece.
+#[test]
+fn means_beside_missing_pixels_are_the_same_in_pieces() {
+    let random = |index: usize| (index as u32).wrapping_mul(2_654_435_761) >> 8;
+    for (width, height, factor) in [(90, 66, 2), (91, 65, 2), (90, 66, 3), (89, 67, 3)] {
+        let mut info = RasterInfo::new(Size::new(width, height), 1, SampleType::F64);
+        info.nodata = Some(Scalar::Float(5.0));
+        let mut source = TileBuffer::new(info.window(), info.kind());
+        for y in 0..height {
+            for (x, sample) in source.view_mut().row_mut::<f64>(0, y).iter_mut().enumerate() {
+                let value = random(y * width + x);
+                *sample = if value % 37 == 0 { 5.0 } else { (f64::from(value) / 1e5).exp() / 3.0 };
+            }
+        }
+        let levels = Levels::new(info.size, &[factor], Size::new(16, 16)).unwrap();
+        let reducer = Reducer::new(&info, OverviewMethod::Average);
+        let [whole, pieces] = [whole, pieces].map(|way| way(&reducer, &info, &levels, 1, &source));
+        for y in 0..levels.size(1).height {
+            assert_eq!(
+                whole.view().row::<f64>(0, y),
+                pieces.view().row::<f64>(0, y),
+                "{width} x {height}, row {y}"
+            );
+        }
+    }
+}
