@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
-use swathe::{ErrorKind, Input, REGISTER, Registration, RunSettings, Shift};
+use swathe::{ErrorKind, Input, REGISTER, Registering, RunSettings, Shift};
 
 /// Transforms are in `f32`.
 const SURFACE_TOLERANCE: f64 = 1e-5;
@@ -26,7 +26,11 @@ fn register(
 ) -> swathe::RegistrationFindings {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/registration");
     let inputs = files.map(|file| input(&folder.join(file).display().to_string(), nodata));
-    let registration = Registration::new(&REGISTER, inputs, parameters, run, None).unwrap();
+    let Registering::Whole(registration) =
+        Registering::new(&REGISTER, inputs, parameters, run, None).unwrap()
+    else {
+        panic!("not by chips")
+    };
     let planned = registration.plan().unwrap();
     let found = registration.find(&(), &AtomicBool::new(false)).unwrap();
     assert_eq!(planned.passes, found.reports.len() as u64);
@@ -88,11 +92,11 @@ fn what_cannot_be_registered_is_told() {
     std::fs::write(&path, bytes).unwrap();
     let flat = || input(&path, None);
     let registration =
-        Registration::new(&REGISTER, [flat(), flat()], &[], RunSettings::default(), None).unwrap();
+        Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default(), None).unwrap();
+    let Registering::Whole(registration) = registration else { panic!("not by chips") };
     let error = registration.find(&(), &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("flat.npy"), "{error}");
-    let missing =
-        Registration::new(&REGISTER, [flat(), flat()], &[], RunSettings::default(), Some("nowhere"));
+    let missing = Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default(), Some("nowhere"));
     assert!(missing.unwrap_err().to_string().contains("--scratch"));
 }

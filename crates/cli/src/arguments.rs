@@ -154,12 +154,12 @@ fn registration(spec: &RegistrationSpec) -> Command {
         .about(spec.summary)
         .after_help(format!("`swathe help {}` says what is computed, and what the numbers mean.", spec.name));
     let input = |name: &'static str, help: &'static str| Arg::new(name).required(true).help(help);
-    with_run_options(
+    with_run_options(crate::commands::register::with_outputs(
         command
             .arg(input("REFERENCE", "the raster that stays (FILE, FILE:BAND or FILE:page=N)"))
             .arg(input("MOVED", "the raster whose shift is wanted"))
             .arg(nodata_value()),
-    )
+    ))
 }
 
 /// The raster of that name, read as the command's options say.

@@ -13,6 +13,16 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{count} bytes")
 }
 
+/// Seconds with a unit that keeps the number short.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds >= 5400.0 => format!("{:.1} h", seconds / 3600.0),
+        seconds if seconds >= 90.0 => format!("{:.0} min", seconds / 60.0),
+        seconds if seconds >= 1.0 => format!("{seconds:.0} s"),
+        seconds => format!("{seconds:.2} s"),
+    }
+}
+
 fn raster(raster: &RasterSummary) -> String {
     let RasterSummary { name, width, height, bands, sample_type, block_width, block_height, method } = raster;
     let bands = if *bands == 1 { "1 band".to_owned() } else { format!("{bands} bands") };
@@ -85,6 +95,15 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
     }
     let free = plan.disk_free_bytes.map_or_else(|| "unknown".into(), bytes);
     lines.push(format!("  disk     {} needed, {free} free", bytes(plan.disk_needed_bytes)));
+    if let Some(estimate) = plan.estimate {
+        lines.push(format!(
+            "  time     about {}: {} of computing and, where scratch does not stay in memory, {} of disk at {:.0} MB/s",
+            duration(estimate.compute_seconds + estimate.disk_seconds),
+            duration(estimate.compute_seconds),
+            duration(estimate.disk_seconds),
+            estimate.disk_bytes_per_second / 1e6
+        ));
+    }
     lines.join("\n")
 }
 

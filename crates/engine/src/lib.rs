@@ -30,7 +30,7 @@ pub use plan::Plan;
 pub use prepare::{Preparation, Sweeps};
 pub use report::{
     AccountLine, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions,
-    StageSeconds, StageSummary,
+    StageSeconds, StageSummary, TimeEstimate,
 };
 pub use several::several;
 pub use survey::Survey;

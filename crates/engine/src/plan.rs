@@ -336,5 +336,6 @@ fn summarise(
         disk_needed_bytes: graph.destination.file_bytes(),
         disk_free_bytes: graph.destination.free_bytes(),
         scratch_bytes: 0,
+        estimate: None,
     }
 }

@@ -151,6 +151,20 @@ pub struct PlanSummary {
     /// Bytes that are kept in the scratch folder from one sweep to the next.
     #[serde(default)]
     pub scratch_bytes: u64,
+    /// About how long it takes, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<TimeEstimate>,
+}
+
+/// About how long a run takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeEstimate {
+    /// Seconds that the workers compute, side by side.
+    pub compute_seconds: f64,
+    /// Seconds that a disk takes for what goes to it and comes back, where nothing of it stays in the page cache.
+    pub disk_seconds: f64,
+    /// The disk that is assumed.
+    pub disk_bytes_per_second: f64,
 }
 
 impl PlanSummary {

@@ -10,6 +10,7 @@ use swathe_core::OperatorSpec;
 pub mod edges;
 pub mod focal;
 pub mod geometry;
+pub mod matching;
 pub mod morphology;
 pub mod motion;
 mod npy;

@@ -31,6 +31,7 @@ mod preparation;
 mod quantity;
 mod recovery;
 mod registration;
+mod tie_points;
 
 use swathe_core::{RasterInfo, Result, Source};
 use swathe_engine::Graph;
@@ -44,7 +45,7 @@ pub use job::{Job, RunSettings};
 pub use overviews::overviews;
 pub use quantity::parse_bytes;
 pub use recovery::{Repair, is_complete, repair};
-pub use registration::{Registration, RegistrationFindings, Shift};
+pub use registration::{Registering, Registration, RegistrationFindings, Shift};
 pub use swathe_core::{
     Error, ErrorKind, Group, NodataPolicy, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType,
     Scalar, Size, Spec, Value, Window,
@@ -52,13 +53,17 @@ pub use swathe_core::{
 pub use swathe_engine::{
     AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary,
     PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
+    TimeEstimate,
 };
 pub use swathe_io::{
     Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,
     absorb_bus_error, file_of, refuse_existing, side_by_side, verify, write_png, write_whole,
 };
+pub use swathe_operators::matching::fit::Motion;
+pub use swathe_operators::matching::{Model, Outcome};
 pub use swathe_operators::transform::registration::{REGISTER, RegistrationSpec};
 pub use swathe_operators::{OPERATORS, find as find_operator, reduce, scan};
+pub use tie_points::{ChipRegistration, Tie, TiePoints};
 
 /// Thinks a job out: opens its inputs, binds its operators, chooses tiles and workers within the budget.
 ///

@@ -1,5 +1,7 @@
 //! The shift between two rasters: passes over both, planned within the budget, with their spectra on disk.
 
+mod estimate;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,7 +11,7 @@ use swathe_core::{
     Window,
 };
 use swathe_engine::{
-    Graph, Input, Limits, Observer, Plan, PlanSummary, Report, RunOptions, Stage, Survey, resolve,
+    Graph, Input, Limits, Observer, Plan, PlanSummary, Report, RunOptions, Stage, Step, Survey, resolve,
 };
 use swathe_io::{Interim, InterimDestination, InterimSource};
 use swathe_operators::transform::coefficients;
@@ -17,21 +19,90 @@ use swathe_operators::transform::columns::ColumnProduct;
 use swathe_operators::transform::expansion::RowExpansions;
 use swathe_operators::transform::moments::{Level, TaperedMoments};
 use swathe_operators::transform::peak::{PeakSearch, Place, bell, parabola, shift_of};
-use swathe_operators::transform::registration::{RegistrationOptions, RegistrationSpec, Subpixel};
+use swathe_operators::transform::registration::{Method, RegistrationOptions, RegistrationSpec, Subpixel};
 use swathe_operators::transform::rows::{Extent, RowSpectra, SurfaceRow};
 use swathe_operators::transform::surface::SurfaceRows;
 
 use crate::catalogue::Formats;
 use crate::job::RunSettings;
+use crate::tie_points::ChipRegistration;
 
-/// Two rasters whose shift is wanted.
+/// Two rasters whose shift is wanted, by the method that was asked for.
+#[derive(Clone, Debug)]
+pub enum Registering {
+    /// By correlation of the whole.
+    Whole(Registration),
+    /// By chips that are looked for one by one.
+    Chips(ChipRegistration),
+}
+
+impl Registering {
+    /// A registration as a person writes it: the parameters of `spec` by name. `scratch` is the folder of the spectra.
+    ///
+    /// # Errors
+    /// Usage, for parameters that make no sense; whatever is wrong with the rasters.
+    pub fn new(
+        spec: &RegistrationSpec,
+        inputs: [Input; 2],
+        parameters: &[(String, String)],
+        run: RunSettings,
+        scratch: Option<&str>,
+    ) -> Result<Self> {
+        let given = parameters.iter().map(|(name, text)| (name.clone(), Value::Text(text.clone())));
+        let parameters = Parameters::check(spec.parameters, given)?;
+        let pair = Pair::new(inputs, Vec::new(), run)?;
+        let scratch = scratch.map_or_else(std::env::temp_dir, PathBuf::from);
+        if !scratch.is_dir() {
+            return Err(Error::usage(format!("--scratch: `{}` is not a folder", scratch.display())));
+        }
+        Ok(match (spec.bind)(&parameters, &pair.infos)? {
+            Method::Whole(options) => Registering::Whole(Registration::new(pair, options, scratch)),
+            Method::Chips(options) => Registering::Chips(ChipRegistration::new(pair, options, scratch)),
+        })
+    }
+}
+
+/// Two rasters, or what steps make of them, and how they are swept over.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    inputs: [Input; 2],
+    /// What is done with both first.
+    steps: Vec<Step>,
+    pub(crate) infos: [RasterInfo; 2],
+    pub(crate) run: RunSettings,
+}
+
+impl Pair {
+    pub(crate) fn new(inputs: [Input; 2], steps: Vec<Step>, run: RunSettings) -> Result<Self> {
+        let empty = || RasterInfo::new(Size::new(0, 0), 0, swathe_core::SampleType::U8);
+        let mut pair = Pair { inputs, steps, infos: [empty(), empty()], run };
+        for number in 0..2 {
+            let (source, stages) = pair.open(number)?;
+            pair.infos[number] =
+                stages.last().map_or_else(|| source.info(), |stage| stage.operator.output()).clone();
+        }
+        Ok(pair)
+    }
+
+    /// The same rasters with other steps.
+    pub(crate) fn after(&self, steps: Vec<Step>) -> Result<Self> {
+        Pair::new(self.inputs.clone(), steps, self.run.clone())
+    }
+
+    pub(crate) fn open(&self, number: usize) -> Result<(Box<dyn Source>, Vec<Stage>)> {
+        resolve(&self.inputs[number], &self.steps, &Formats::reading(&self.run))
+    }
+
+    pub(crate) fn path(&self, number: usize) -> &str {
+        &self.inputs[number].path
+    }
+}
+
+/// Two rasters whose shift is wanted, by correlation of the whole.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    reference: Input,
-    moved: Input,
-    infos: [RasterInfo; 2],
+    pair: Pair,
     options: RegistrationOptions,
-    run: RunSettings,
     scratch: PathBuf,
 }
 
@@ -76,30 +147,10 @@ const BLOCK_COLUMNS: [usize; 2] = [64, 4];
 const BLOCK_COPIES: u64 = 4;
 
 impl Registration {
-    /// A registration as a person writes it: the parameters of `spec` by name. `scratch` is the folder of the spectra.
-    ///
-    /// # Errors
-    /// Usage, for parameters that make no sense; whatever is wrong with the rasters.
-    pub fn new(
-        spec: &RegistrationSpec,
-        [reference, moved]: [Input; 2],
-        parameters: &[(String, String)],
-        run: RunSettings,
-        scratch: Option<&str>,
-    ) -> Result<Self> {
-        let given = parameters.iter().map(|(name, text)| (name.clone(), Value::Text(text.clone())));
-        let parameters = Parameters::check(spec.parameters, given)?;
-        let formats = Formats::reading(&run);
-        let info = |input: &Input| Ok::<_, Error>(resolve(input, &[], &formats)?.0.info().clone());
-        let infos = [info(&reference)?, info(&moved)?];
-        let options = (spec.bind)(&parameters, &infos)?;
-        let scratch = scratch.map_or_else(std::env::temp_dir, PathBuf::from);
-        if !scratch.is_dir() {
-            return Err(Error::usage(format!("--scratch: `{}` is not a folder", scratch.display())));
-        }
+    pub(crate) fn new(pair: Pair, options: RegistrationOptions, scratch: PathBuf) -> Self {
         // The tile size is the passes' own business.
-        let run = RunSettings { tile: None, ..run };
-        Ok(Registration { reference, moved, infos, options, run, scratch })
+        let run = RunSettings { tile: None, ..pair.run };
+        Registration { pair: Pair { run, ..pair }, options, scratch }
     }
 
     /// What the passes take: the account is that of the largest, the bytes are those of all.
@@ -126,6 +177,8 @@ impl Registration {
         summary.read_bytes = 2 * (all[0].read_bytes + all[1].read_bytes) + (2 + again) * spectrum;
         summary.write_bytes = 3 * spectrum;
         summary.disk_needed_bytes = 2 * spectrum;
+        let traffic = (2 + again) * spectrum + summary.write_bytes;
+        summary.estimate = Some(estimate::estimate(passes.spectra.extent, summary.threads, traffic)?);
         if let Some(largest) = all.iter().max_by_key(|pass| pass.predicted_peak_bytes) {
             summary.predicted_peak_bytes = largest.predicted_peak_bytes;
             summary.account.clone_from(&largest.account);
@@ -164,7 +217,7 @@ impl Registration {
         let whole = |place: Place| [shift_of(place.x, size.width), shift_of(place.y, size.height)];
         let [x, y] = whole(peak);
         let (dx, dy) = (x as f64 + dx, y as f64 + dy);
-        let transform = self.infos[0].georeferencing.transform;
+        let transform = self.pair.infos[0].georeferencing.transform;
         Ok(RegistrationFindings {
             shift: Shift {
                 dx,
@@ -220,7 +273,7 @@ struct Passes<'a> {
 
 impl<'a> Passes<'a> {
     fn new(registration: &'a Registration) -> Result<Self> {
-        let (options, limits) = (registration.run.options()?, Limits::detect());
+        let (options, limits) = (registration.pair.run.options()?, Limits::detect());
         let budget = options.memory_bytes.unwrap_or_else(|| limits.default_budget_bytes());
         let workers = options.threads.unwrap_or(limits.cpus).max(1) as u64;
         let Size { width, height } = registration.options.padded;
@@ -261,21 +314,14 @@ impl<'a> Passes<'a> {
         Arc::clone(if number == 0 { reference } else { moved })
     }
 
-    fn input(&self, number: usize) -> &Input {
-        if number == 0 { &self.registration.reference } else { &self.registration.moved }
-    }
-
-    fn open(&self, number: usize) -> Result<Box<dyn Source>> {
-        Ok(resolve(self.input(number), &[], &Formats::reading(&self.registration.run))?.0)
-    }
-
     fn level(&self, number: usize, run: &mut Running<'_>) -> Result<Level> {
         let RegistrationOptions { policy, taper, demean, .. } = self.registration.options;
-        let moments = || TaperedMoments::new(&self.registration.infos[number], policy, taper);
-        let survey =
-            Survey::new(self.open(number)?, Vec::new(), ("mean", moments()), &self.options, &self.limits)?;
+        let pair = &self.registration.pair;
+        let moments = || TaperedMoments::new(&pair.infos[number], policy, taper);
+        let (source, stages) = pair.open(number)?;
+        let survey = Survey::new(source, stages, ("mean", moments()), &self.options, &self.limits)?;
         let level = moments().level(&run.survey("mean", survey)?, demean);
-        let path = &self.input(number).path;
+        let path = pair.path(number);
         if !level.energy.is_finite() {
             return Err(Error::unsupported(format!("`{path}` holds infinite values, which match nothing")));
         }
@@ -289,10 +335,11 @@ impl<'a> Passes<'a> {
 
     fn rows(&self, number: usize, level: Level) -> Result<Plan> {
         let RegistrationOptions { policy, taper, .. } = self.registration.options;
-        let info = &self.registration.infos[number];
-        let operator = RowSpectra::new(info, policy, taper, level, self.spectra.extent);
-        let stage = stage("rows to spectra", operator, Vec::new());
-        self.writing(self.open(number)?, stage, InterimDestination::by_rows(self.interim(number)))
+        let pair = &self.registration.pair;
+        let operator = RowSpectra::new(&pair.infos[number], policy, taper, level, self.spectra.extent);
+        let (source, mut stages) = pair.open(number)?;
+        stages.push(stage("rows to spectra", operator, Vec::new()));
+        self.writing(source, stages, InterimDestination::by_rows(self.interim(number)))
     }
 
     fn columns(&self) -> Result<Plan> {
@@ -300,16 +347,16 @@ impl<'a> Passes<'a> {
         let with: Vec<Box<dyn Source>> = vec![Box::new(InterimSource(self.interim(1)))];
         let stage = stage("columns to product", operator, with);
         let source = Box::new(InterimSource(self.interim(0)));
-        self.writing(source, stage, InterimDestination::by_columns(self.interim(0)))
+        self.writing(source, vec![stage], InterimDestination::by_columns(self.interim(0)))
     }
 
     fn writing(
         &self,
         source: Box<dyn Source>,
-        stage: Stage,
+        stages: Vec<Stage>,
         destination: impl Destination + 'static,
     ) -> Result<Plan> {
-        Plan::new(Graph::new(source, vec![stage], Box::new(destination)), &self.options, &self.limits)
+        Plan::new(Graph::new(source, stages, Box::new(destination)), &self.options, &self.limits)
     }
 
     fn search(&self) -> PeakSearch {
@@ -367,6 +414,6 @@ impl<'a> Passes<'a> {
     }
 }
 
-fn stage(name: &str, operator: impl Operator + 'static, with: Vec<Box<dyn Source>>) -> Stage {
+pub(crate) fn stage(name: &str, operator: impl Operator + 'static, with: Vec<Box<dyn Source>>) -> Stage {
     Stage { name: name.to_owned(), operator: Box::new(operator), with }
 }

@@ -26,6 +26,12 @@ pub static SPEC: OperatorSpec = OperatorSpec {
             Some("4"),
             "the displacement in pixels that has the full colour; longer ones are darker",
         ),
+        Parameter::optional(
+            "legend",
+            ParameterKind::Integer { least: 0, greatest: 4096 },
+            Some("0"),
+            "width and height in pixels of a wheel in the lower right corner that shows each displacement's colour, up to the longest at its rim; 0 for none",
+        ),
         Parameter::NODATA,
     ],
     documentation: Documentation {
@@ -38,9 +44,10 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         cost: "one arc tangent and one root",
         source: "Baker et al., A database and evaluation methodology for optical flow, 2011",
         agrees: "the authors' colorcode.cpp (in numpy) within 1",
-        example: "swathe flow-colour motion.tif colours.tif --longest 3",
+        example: "swathe flow-colour motion.tif colours.png --longest 3 --legend 160\n\
+            swathe pipeline ! read monday.tif ! flow --with tuesday.tif --window 15 ! resize --scale 0.1 --method average ! flow-colour ! write motion.png",
     },
-    trials: &["", "longest=0.01"],
+    trials: &["", "longest=0.01 legend=12"],
     bind,
 };
 
@@ -78,6 +85,7 @@ fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operat
     output.metadata.colours = vec![Colour::Red, Colour::Green, Colour::Blue];
     Ok(Box::new(FlowColour {
         longest: parameters.number("longest")?.unwrap_or(4.0),
+        legend: parameters.integer("legend")?.unwrap_or(0),
         wheel: wheel(),
         load: loader(input, policy),
         policy,
@@ -87,13 +95,35 @@ fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operat
 
 struct FlowColour {
     longest: f64,
+    /// Width and height of the wheel that shows the colours, in pixels.
+    legend: i64,
     wheel: Vec<[f64; 3]>,
     load: Box<dyn LoadRows<f64>>,
     policy: NodataPolicy,
     output: RasterInfo,
 }
 
+/// The share of the legend's radius that the wheel takes; its rim takes the rest.
+const WHEEL: f64 = 0.96;
+
 impl FlowColour {
+    /// The legend's colour at a pixel of the raster, where it has one.
+    fn legend(&self, x: i64, y: i64) -> Option<[u8; 3]> {
+        let Size { width, height } = self.output.size;
+        // As far from the corner as a tenth of it.
+        let margin = self.legend / 10;
+        let (left, top) = (width as i64 - margin - self.legend, height as i64 - margin - self.legend);
+        let radius = self.legend as f64 / 2.0;
+        let across = |at: i64| (at as f64 + 0.5 - radius) / radius;
+        let (east, south) = (across(x - left), across(y - top));
+        let distance = libm::sqrt(east * east + south * south);
+        if distance > 1.0 {
+            return None;
+        }
+        let longest = self.longest / WHEEL;
+        Some(if distance > WHEEL { [0; 3] } else { self.colour(east * longest, south * longest) })
+    }
+
     fn colour(&self, dx: f64, dy: f64) -> [u8; 3] {
         if dx.is_nan() || dy.is_nan() {
             return [0; 3];
@@ -144,7 +174,13 @@ impl Operator for FlowColour {
             self.load.load_valid(&inputs[0], 1, y, dy, south);
             for x in 0..window.width {
                 let missing = self.policy != NodataPolicy::Value && (east[x] == 0 || south[x] == 0);
-                let colour = if missing { [0; 3] } else { self.colour(dx[x], dy[x]) };
+                let legend = if self.legend > 0 {
+                    self.legend(window.x + x as i64, window.y + y as i64)
+                } else {
+                    None
+                };
+                let shown = || if missing { [0; 3] } else { self.colour(dx[x], dy[x]) };
+                let colour = legend.unwrap_or_else(shown);
                 for (band, value) in colour.into_iter().enumerate() {
                     output.row_mut::<u8>(band, y)[x] = value;
                 }
@@ -184,6 +220,25 @@ mod tests {
                 "{found:?}, not {expected:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_legend_shows_each_direction() {
+        let still = vec![0.0; 40];
+        let rows = vec![still.as_slice(); 40];
+        let flow = raster::<f64>(&[&rows, &rows]);
+        let colours = trial::run(&SPEC, "longest=3 legend=20", &flow).unwrap();
+        let at =
+            |x: usize, y: usize| -> [u8; 3] { std::array::from_fn(|band| colours.rows::<u8>(band)[y][x]) };
+        // A margin of 2, so that the wheel's middle is 12 pixels from the corner.
+        let expected = trial::run(&SPEC, "longest=9.6", &raster::<f64>(&[&[&[8.5]], &[&[0.5]]])).unwrap();
+        let expected: [u8; 3] = std::array::from_fn(|band| expected.rows::<u8>(band)[0][0]);
+        assert!(
+            at(36, 28).iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 1),
+            "{:?} {expected:?}",
+            at(36, 28)
+        );
+        assert_eq!([at(34, 35), at(38, 28), at(0, 0), at(18, 18)], [[0; 3], [255; 3], [255; 3], [255; 3]]);
     }
 
     #[test]

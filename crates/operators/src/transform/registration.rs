@@ -7,6 +7,8 @@ use swathe_core::{
 
 use super::columns::Correlation;
 use super::{Taper, check_size};
+use crate::matching::grid::ChipGrid;
+use crate::matching::options::{ChipOptions, Initial, Model};
 
 /// What decides a registration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,8 +43,17 @@ pub enum Subpixel {
     Fourier,
 }
 
+/// How a registration goes about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// By correlation of the whole.
+    Whole(RegistrationOptions),
+    /// By chips that are looked for one by one.
+    Chips(ChipOptions),
+}
+
 /// Makes options from parameters, for two rasters.
-pub type BindRegistration = fn(&Parameters, &[RasterInfo]) -> Result<RegistrationOptions>;
+pub type BindRegistration = fn(&Parameters, &[RasterInfo]) -> Result<Method>;
 
 /// The description of a registration.
 pub type RegistrationSpec = Spec<BindRegistration>;
@@ -51,75 +62,181 @@ pub type RegistrationSpec = Spec<BindRegistration>;
 pub static REGISTER: RegistrationSpec = RegistrationSpec {
     name: "register",
     group: Group::Motion,
-    summary: "the shift between two rasters, by correlation of the whole",
+    summary: "the shift between two rasters, by correlation of the whole or of chips",
     inputs: (2, 2),
     parameters: &[
         Parameter::optional(
             "method",
-            ParameterKind::Choice(&["cross", "phase"]),
+            ParameterKind::Choice(&["cross", "phase", "chips"]),
             Some("cross"),
-            "cross-correlation, or phase correlation: every frequency counts the same, noise too",
-        ),
-        Parameter::optional(
-            "taper",
-            ParameterKind::Choice(&["hamming", "hann", "none"]),
-            Some("hamming"),
-            "how the rasters fade out towards their edges",
+            "cross-correlation of the whole; phase correlation: every frequency counts the same, noise too; chips: many small parts are looked for, each gives a tie point",
         ),
         Parameter::optional(
             "subpixel",
             ParameterKind::Choice(&["fourier", "parabola", "gauss", "none"]),
             Some("fourier"),
-            "how the peak is looked for between pixels: on the smooth surface through all of them, or through three along each axis",
+            "how the peak is looked for between pixels: on the smooth surface through all of them (chips: 9 x 9), or through three along each axis",
+        ),
+        Parameter::optional(
+            "taper",
+            ParameterKind::Choice(&["hamming", "hann", "none"]),
+            None,
+            "how the rasters fade out towards their edges (default hamming; cross and phase only)",
         ),
         Parameter::optional(
             "demean",
             ParameterKind::Choice(&["on", "off"]),
-            Some("on"),
-            "whether each raster's mean is subtracted first",
+            None,
+            "whether each raster's mean is subtracted first (default on; cross and phase only)",
         ),
         Parameter::optional(
             "pad",
             ParameterKind::Choice(&["none", "fast", "linear"]),
-            Some("none"),
-            "zeros added on the right and below: none (shifts go round the edge), fast (up to a length that transforms fast), linear (no shift goes round)",
+            None,
+            "zeros added on the right and below: none (default; shifts go round the edge), fast (up to a length that transforms fast), linear (no shift goes round); cross and phase only",
         ),
         Parameter::optional(
             "max-shift",
             ParameterKind::Integer { least: 0, greatest: 1 << 30 },
             None,
-            "greatest shift along either axis, in pixels (default: half the raster)",
+            "greatest shift along either axis, in pixels (default: half the raster; cross and phase only)",
+        ),
+        Parameter::optional(
+            "chip-size",
+            ParameterKind::Integer { least: 8, greatest: 512 },
+            None,
+            "width and height of a chip in pixels (default 64; chips only)",
+        ),
+        Parameter::optional(
+            "spacing",
+            ParameterKind::Integer { least: 1, greatest: 1 << 20 },
+            None,
+            "pixels from one chip to the next (default twice the chip; chips only)",
+        ),
+        Parameter::optional(
+            "search",
+            ParameterKind::Integer { least: 1, greatest: 512 },
+            None,
+            "pixels around the initial shift that are searched, along each axis (default 16; chips only)",
+        ),
+        Parameter::optional(
+            "initial",
+            ParameterKind::Text,
+            None,
+            "the shift around which is searched: DX,DY in pixels, or fft: that between copies of both of about 4 million pixels, by cross-correlation (default 0,0; chips only)",
+        ),
+        Parameter::optional(
+            "min-correlation",
+            ParameterKind::Number { least: 0.0, greatest: 1.0 },
+            None,
+            "least correlation that makes a tie point (default 0.5; chips only)",
+        ),
+        Parameter::optional(
+            "min-valid",
+            ParameterKind::Number { least: 0.0, greatest: 1.0 },
+            None,
+            "least share of a chip's pixels that are data in both rasters (default 0.5; chips only)",
+        ),
+        Parameter::optional(
+            "model",
+            ParameterKind::Choice(&["shift", "affine"]),
+            None,
+            "what tie points are held against: one shift, or an affine map (default affine; chips only)",
         ),
         Parameter::NODATA,
     ],
     documentation: Documentation {
-        formula: "a, b = (raster - mean) * taper, scaled to a sum of squares of 1; X = conj(F(a)) F(b), for phase X / |X|\n\
+        formula: "cross, phase: a, b = (raster - mean) * taper, scaled to a sum of squares of 1; X = conj(F(a)) F(b), for phase X / |X|\n\
             c = inverse F(X); its greatest value is at the shift: moved(x + dx, y + dy) = reference(x, y)\n\
             indices past the middle are negative shifts; the first of equal peaks is taken\n\
             peak: c there, 1 for rasters that only go round; second: the greatest value outside 11 x 11 pixels around it\n\
-            psr: (peak - mean) / standard deviation of c outside these 11 x 11",
-        halo: "none: passes over rows and columns through a file of 8 bytes a pixel (see --scratch)",
-        types: "any, the first band (FILE:BAND for another); mean in f64, transforms in f32",
-        nodata: "ignore (default), propagate: pixels without data become 0 after the mean was subtracted\nvalue: ordinary numbers, but for `NaN`",
-        cost: "three transforms: 7.5 log2(pixels) operations a pixel; 24 bytes a pixel of scratch traffic",
-        source: "Kuglin and Hines 1975; Guizar-Sicairos, Thurman and Fienup 2008 between pixels; Cormen and Nicol 1998 out of core",
+            psr: (peak - mean) / standard deviation of c outside these 11 x 11\n\
+            chips: for each chip f of a regular grid of the reference and each window g of the moved raster within the search\n\
+            c = sum((f - mean f) (g - mean g)) / sqrt(sum((f - mean f)^2) sum((g - mean g)^2)), 0 where either does not vary\n\
+            correlation: the greatest c; second: the greatest other maximum; sigma: its position's standard deviation by the noise\n\
+            that correlation lacks to 1; no tie point where c is below the least, or rises beyond the search\n\
+            fit: least median of squares, then least squares over the points within 3 standard deviations; dx, dy: in the middle",
+        halo: "cross, phase: none: passes over rows and columns through a file of 8 bytes a pixel (see --scratch)\n\
+            chips: the search and 4 pixels around each chip, in one sweep; tiles are of chips",
+        types: "any, the first band (FILE:BAND for another); mean in f64, transforms in f32\n\
+            chips: in f64, sums of integers of 8 and 16 bits exact",
+        nodata: "ignore (default), propagate: pixels without data become 0 after the mean was subtracted\nvalue: ordinary numbers, but for `NaN`\n\
+            chips: left out of all sums; infinite values are no data",
+        cost: "three transforms: 7.5 log2(pixels) operations a pixel; 24 bytes a pixel of scratch traffic\n\
+            chips: two complex transforms of (chip + 2 search + 8)^2 a chip",
+        source: "Kuglin and Hines 1975; Guizar-Sicairos, Thurman and Fienup 2008 between pixels; Cormen and Nicol 1998 out of core\n\
+            chips: Lewis 1995; Padfield 2012 for missing pixels; Rousseeuw 1984 for the fit",
         agrees: "numpy.fft in f64: same peak, surface within 1e-5 of the peak; cv2.phaseCorrelate, and skimage's phase_cross_correlation with the sign changed;\n\
-            last bits may differ between kinds of CPU, never with tiles, threads or budget",
-        example: "swathe register monday.tif tuesday.tif --max-shift 500 --json",
+            last bits may differ between kinds of CPU, never with tiles, threads or budget\n\
+            chips: cv2.matchTemplate (TM_CCOEFF_NORMED) and skimage.feature.match_template within 1e-4, the truth within 0.05 pixels",
+        example: "swathe register monday.tif tuesday.tif --max-shift 500 --json\n\
+            swathe register monday.tif tuesday.tif --method chips --initial fft --tie-points points.geojson --picture points.png",
     },
     trials: &[
         "",
         "method=phase taper=hann",
         "subpixel=parabola pad=linear",
         "demean=off taper=none subpixel=gauss",
+        "method=chips chip-size=8 spacing=5 search=3",
     ],
     bind,
 };
 
-fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<RegistrationOptions> {
+/// The parameters that have their place with chips only, and those that have it with the whole only.
+const OF_CHIPS: [&str; 7] =
+    ["chip-size", "spacing", "search", "initial", "min-correlation", "min-valid", "model"];
+const OF_THE_WHOLE: [&str; 4] = ["taper", "demean", "pad", "max-shift"];
+
+fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Method> {
     let [reference, moved] = inputs else {
         return Err(Error::usage("register reads two rasters"));
     };
+    let chips = parameters.text("method") == Some("chips");
+    let others: &[&str] = if chips { &OF_THE_WHOLE } else { &OF_CHIPS };
+    if let Some(name) = others.iter().find(|name| parameters.text(name).is_some()) {
+        let place =
+            if chips { "with `--method cross` and `--method phase`" } else { "with `--method chips`" };
+        return Err(Error::usage(format!("`--{name}` has its place {place}")));
+    }
+    if chips {
+        bind_chips(parameters, reference).map(Method::Chips)
+    } else {
+        bind_whole(parameters, reference, moved).map(Method::Whole)
+    }
+}
+
+fn bind_chips(parameters: &Parameters, reference: &RasterInfo) -> Result<ChipOptions> {
+    let whole = |name, default| {
+        let given = parameters.integer(name)?.and_then(|value| usize::try_from(value).ok());
+        Ok::<_, Error>(given.unwrap_or(default))
+    };
+    let chip = whole("chip-size", 64)?;
+    Ok(ChipOptions {
+        grid: ChipGrid::new(reference.size, chip, whole("spacing", 2 * chip)?)?,
+        search: whole("search", 16)?,
+        initial: Initial::parse(parameters.text("initial").unwrap_or("0,0"))?,
+        least_correlation: parameters.number("min-correlation")?.unwrap_or(0.5),
+        least_valid: parameters.number("min-valid")?.unwrap_or(0.5),
+        subpixel: subpixel(parameters),
+        model: if parameters.text("model") == Some("shift") { Model::Shift } else { Model::Affine },
+        policy: parameters.nodata_policy()?,
+    })
+}
+
+fn subpixel(parameters: &Parameters) -> Subpixel {
+    match parameters.text("subpixel") {
+        Some("none") => Subpixel::None,
+        Some("parabola") => Subpixel::Parabola,
+        Some("gauss") => Subpixel::Gauss,
+        _ => Subpixel::Fourier,
+    }
+}
+
+fn bind_whole(
+    parameters: &Parameters,
+    reference: &RasterInfo,
+    moved: &RasterInfo,
+) -> Result<RegistrationOptions> {
     let text = |name| parameters.text(name);
     let padded = match text("pad") {
         Some("linear") => {
@@ -151,12 +268,7 @@ fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<RegistrationOp
             Some("hann") => Taper::Hann,
             _ => Taper::Hamming,
         },
-        subpixel: match text("subpixel") {
-            Some("none") => Subpixel::None,
-            Some("parabola") => Subpixel::Parabola,
-            Some("gauss") => Subpixel::Gauss,
-            _ => Subpixel::Fourier,
-        },
+        subpixel: subpixel(parameters),
         demean: text("demean") != Some("off"),
         padded,
         greatest_shift: parameters.integer("max-shift")?.and_then(|shift| usize::try_from(shift).ok()),
@@ -165,7 +277,7 @@ fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<RegistrationOp
 }
 
 /// The next length with no prime factor above 7.
-fn fast_length(length: usize) -> usize {
+pub(crate) fn fast_length(length: usize) -> usize {
     let is_fast = |length: &usize| {
         let mut rest = (*length).max(1);
         for factor in [2, 3, 5, 7] {
@@ -196,7 +308,9 @@ mod tests {
         };
         let error = bind(&parameters("none"), &[info(5), info(6)]).unwrap_err();
         assert!(error.to_string().contains("--pad linear"), "{error}");
-        let options = bind(&parameters("linear"), &[info(5), info(7)]).unwrap();
+        let Method::Whole(options) = bind(&parameters("linear"), &[info(5), info(7)]).unwrap() else {
+            panic!()
+        };
         assert_eq!(options.padded, Size::new(12, 9));
     }
 }
