@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """One operator of each kind on a scene larger than the budget, each in a memory control group of the budget and 32 MiB.
 
-    python3 benches/one_of_each.py --swathe target/release/swathe --dir DIR [--size 80000x60000] [--memory 256] [--only NAME ...]
+    python3 benches/one_of_each.py --swathe target/release/swathe --dir DIR [--size 80000x60000 | --scene FILE] [--memory 256] [--only NAME ...]
 
 Prints, for each run, the predicted and the measured peak, the group's own peak, wall and CPU time, and whether it was
-killed; exits with 1 where one was, or where a peak was above the budget. Needs root, cgroup v1 or v2, and room in DIR for
-the scene and one output; removes what it makes.
+killed; exits with 1 where one was, or where a peak was above the budget. Needs root, cgroup v1 or v2, no swap, and room in
+DIR for one output, and for the scene where `--scene` names none; removes what it makes.
 """
 import argparse
 import subprocess
@@ -28,6 +28,8 @@ KINDS = [
     ("geometry", "resize", ["--scale", "0.5", "--method", "cubic"]),
     ("whole raster", "accumulate", ["--axis", "y", "--op", "max"]),
     ("compressed", "copy", ["--compress", "zstd:1"]),
+    ("Cloud-Optimized GeoTIFF", "cog", ["--format", "cog", "--compress", "zstd:1"]),
+    ("question", "stats", ["--percentiles", "2,50,98"]),
 ]
 
 
@@ -36,20 +38,26 @@ def main():
     parser.add_argument("--swathe", default="target/release/swathe", type=Path)
     parser.add_argument("--dir", required=True, type=Path)
     parser.add_argument("--size", default="80000x60000")
+    parser.add_argument("--scene", type=Path, help="a scene that is there already, instead of one of --size")
     parser.add_argument("--memory", default=256, type=int, help="the budget in MiB")
     parser.add_argument("--only", nargs="*", help="operators to run")
     arguments = parser.parse_args()
     arguments.dir.mkdir(parents=True, exist_ok=True)
-    scene, output = arguments.dir / "scene.tif", arguments.dir / "output.tif"
+    scene, output = arguments.scene or arguments.dir / "scene.tif", arguments.dir / "output.tif"
     report = arguments.dir / "report.json"
     swathe = str(arguments.swathe.resolve())
-    subprocess.run([swathe, "generate", str(scene), "--size", arguments.size, "--progress", "none", "--quiet"], check=True)
+    if not arguments.scene:
+        subprocess.run([swathe, "generate", str(scene), "--size", arguments.size, "--progress", "none", "--quiet"], check=True)
     failed = False
     for kind, operator, options in KINDS:
         if arguments.only and operator not in arguments.only:
             continue
         if operator == "calc":
             command = [swathe, "calc", str(output), "sqrt(A) * 2 + A", "-A", str(scene), "--type", "u16"]
+        elif operator == "cog":
+            command = [swathe, "copy", str(scene), str(output), *options]
+        elif operator == "stats":
+            command = [swathe, "stats", str(scene), *options]
         else:
             command = [swathe, operator, str(scene), str(output), *options]
         command += ["--memory", f"{arguments.memory}MiB", "--progress", "none", "--quiet"]
@@ -66,7 +74,8 @@ def main():
         print(f"{kind}: {operator}: {'NOT ' if over else ''}held: {said}; the group's peak {peak / MIB:.0f} MiB", flush=True)
         for file in (output, report, Path(f"{output}.receipt")):
             file.unlink(missing_ok=True)
-    scene.unlink(missing_ok=True)
+    if not arguments.scene:
+        scene.unlink(missing_ok=True)
     sys.exit(failed)
 
 

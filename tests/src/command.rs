@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use wait4::Wait4;
 
 /// The command, built in release from this tree where it is missing or stale. Cargo gives no path to another
-/// package's command, so that it is found beside this test.
+/// package's command, so that it is found beside this test; or the one that `SWATHE_COMMAND` names.
 ///
 /// # Panics
 /// If it cannot be built.
 pub fn command_path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
+        if let Some(path) = std::env::var_os("SWATHE_COMMAND") {
+            return PathBuf::from(path);
+        }
         let test = std::env::current_exe().expect("a running program has a path");
         // target/PROFILE/deps/TEST
         let target = test.ancestors().nth(3).expect("tests lie in target/PROFILE/deps");

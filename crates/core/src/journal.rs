@@ -160,6 +160,13 @@ pub trait Journal: Send + Sync {
     /// As [`Journal::record`].
     fn flushed(&self) -> Result<()>;
 
+    /// Writes down that what tiles became lies `less` bytes nearer to the file's beginning now, from the byte `from` on, by
+    /// the places that were written down before.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    fn moved(&self, from: u64, less: u64) -> Result<()>;
+
     /// Writes down that the output is complete, before its files get their names in this order.
     ///
     /// # Errors

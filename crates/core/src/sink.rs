@@ -137,6 +137,7 @@ pub trait Sink: Send + Sync {
     }
 
     /// Completes the file, flushes it where `flush` says so, tells the journal, and gives it its name; returns its size in bytes.
+    /// Sinks of outputs that are not resumable tell the journal here what stands before the first tile.
     ///
     /// # Errors
     /// As [`Sink::write`].

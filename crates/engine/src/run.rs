@@ -77,11 +77,12 @@ impl Plan {
         let journal =
             keep.map(|keep| keep.open(self.grid.tile_size(), self.grid.count(), threads)).transpose()?;
         let done = AtomicU64::new(0);
+        let resumable = self.is_resumable();
         match (self.compute(journal.as_deref(), &done, observer, cancel), journal) {
             (Ok(report), Some(journal)) => journal.close().map(|()| report),
             (Err(error), Some(journal)) => {
                 let tiles = done.into_inner();
-                if tiles == 0 || !is_worth_another_run(&error) {
+                if tiles == 0 || !resumable || !is_worth_another_run(&error) {
                     journal.give_up();
                     return Err(error);
                 }
@@ -107,7 +108,8 @@ impl Plan {
         if position.tiles == 0 {
             check_disk(destination.as_ref(), summary.disk_needed_bytes)?;
         }
-        let sink = match journal {
+        let resumable = destination.is_resumable();
+        let sink = match journal.filter(|_| resumable) {
             None => destination.create()?,
             Some(journal) => {
                 let mut head = Footprint::new(true);
@@ -141,7 +143,7 @@ impl Plan {
         }
         let done = tiles_done.load(Ordering::Relaxed);
         if done < end {
-            let kept = if journal.is_some() { "" } else { "; nothing was kept" };
+            let kept = if journal.is_some() && resumable { "" } else { "; nothing was kept" };
             return Err(Error::interrupted(format!("stopped after {done} of {} tiles{kept}", grid.count())));
         }
         for source in chain.sources() {

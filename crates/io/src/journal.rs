@@ -253,6 +253,10 @@ impl Journal for FileJournal {
         file.and_then(|file| file.sync_data()).map_err(|error| self.cannot(error))
     }
 
+    fn moved(&self, from: u64, less: u64) -> Result<()> {
+        self.append(&json!({ "moved": [from, less] }))
+    }
+
     fn complete(&self, files: &[Naming], flush: bool) -> Result<()> {
         let files = files
             .iter()

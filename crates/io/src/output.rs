@@ -270,17 +270,33 @@ impl PartialFile {
     fn rename(self, target: &Path) -> io::Result<()> {
         match self {
             PartialFile::Nameless(file, folder) => {
+                if link(&file, target).is_ok() {
+                    return Ok(());
+                }
                 // A link replaces nothing, a rename does.
-                let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-                let link = |path: &Path| {
-                    rustix::fs::linkat(CWD, &source, CWD, path, AtFlags::SYMLINK_FOLLOW)
-                        .map_err(io::Error::from)
-                };
-                let named = tempfile::Builder::new().prefix(".").suffix(".partial").make_in(folder, link)?;
+                let named = tempfile::Builder::new()
+                    .prefix(".")
+                    .suffix(".partial")
+                    .make_in(folder, |path| link(&file, path))?;
                 named.persist(target).map_err(|error| error.error)
             }
             PartialFile::Temporary(file) => file.persist(target).map(drop).map_err(|error| error.error),
             PartialFile::Kept(_, path) => fs::rename(path, target),
+        }
+    }
+
+    /// Gives a complete file the name under which the next run finds it, where it has another or none.
+    fn keep(self, partial: &Path) -> io::Result<Self> {
+        match self {
+            PartialFile::Nameless(file, _) => {
+                link(&file, partial)?;
+                Ok(PartialFile::Kept(file, partial.to_owned()))
+            }
+            PartialFile::Temporary(file) => {
+                let file = file.persist(partial).map_err(|error| error.error)?;
+                Ok(PartialFile::Kept(file, partial.to_owned()))
+            }
+            kept => Ok(kept),
         }
     }
 
@@ -290,6 +306,12 @@ impl PartialFile {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Gives a file without a name one that nothing has.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, &source, CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
 }
 
 /// A new file without a name that can get one; none where the file system has no such files.
@@ -381,6 +403,15 @@ impl OutputFile {
         Ok(())
     }
 
+    /// The same under the name that a journal tells the next run.
+    fn kept(self) -> Result<Self> {
+        let partial = KeptNames::of(&self.place.path).partial;
+        let name = &self.place.name;
+        let file = self.file.keep(&partial);
+        let file = file.map_err(|error| Error::io(format_args!("cannot write `{name}`"), error))?;
+        Ok(OutputFile { file, ..self })
+    }
+
     fn naming(&self, bytes: u64) -> Naming {
         let word = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Naming { partial: word(self.file.path()), name: word(&self.place.path), bytes, checksum: None }
@@ -398,12 +429,13 @@ impl OutputFile {
 /// # Errors
 /// As [`OutputFile::write_at`].
 pub(crate) fn publish(
-    files: Vec<(OutputFile, u64)>,
+    mut files: Vec<(OutputFile, u64)>,
     flush: bool,
     journal: Option<&dyn Journal>,
 ) -> Result<()> {
     files.iter().try_for_each(|(file, bytes)| file.complete(*bytes, flush))?;
     if let Some(journal) = journal {
+        files = files.into_iter().map(|(file, bytes)| Ok((file.kept()?, bytes))).collect::<Result<_>>()?;
         let mut namings = files.iter().map(|(file, bytes)| file.naming(*bytes)).collect::<Vec<_>>();
         for (naming, (file, _)) in namings.iter_mut().zip(&files).skip(1) {
             naming.checksum = Some(file.whole_checksum()?);

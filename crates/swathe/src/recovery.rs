@@ -89,7 +89,7 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     // Whatever tiles this run would choose, it goes on with those of the other.
     options.tile = tile.or(options.tile);
     let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
-    if job.run.journal == Some(false) || !plan.is_resumable() {
+    if job.run.journal == Some(false) {
         return Ok(plan);
     }
     Ok(plan.keeping(Box::new(keeping(job)?)))
@@ -153,6 +153,14 @@ pub fn repair(
         return Err(anew(differences.join("; ")));
     }
     let name = Path::new(output).file_name().unwrap_or_default().to_string_lossy();
+    let mut job = Job { pipeline, run: run.clone() };
+    job.pipeline.write.path = output.to_owned();
+    if !plan_mending(&job, &receipt)?.is_resumable() {
+        // Its parts do not stand by themselves.
+        job.pipeline.write.options.insert("overwrite".into(), "yes".into());
+        let report = plan_kept(&job, &Limits::detect())?.run(observer, cancel)?;
+        return Ok(Repair { damage, reports: vec![report] });
+    }
     for (file, bytes, _) in &damage.files {
         if **file != *name {
             return Err(anew(format!("`{file}` beside it is damaged")));
@@ -161,8 +169,6 @@ pub fn repair(
             std::fs::OpenOptions::new().write(true).open(output).and_then(|file| file.set_len(*bytes));
         sized.map_err(|error| Error::io(format_args!("cannot write `{output}`"), error))?;
     }
-    let mut job = Job { pipeline, run: run.clone() };
-    job.pipeline.write.path = output.to_owned();
     let mut ranges = ranges(damage.tiles.iter().copied());
     if ranges.is_empty() && damage.head {
         // Whatever is mended, the head is written again.
@@ -187,11 +193,15 @@ fn mend(
     observer: &dyn Observer,
     cancel: &AtomicBool,
 ) -> Result<Report> {
+    plan_mending(job, receipt)?.keeping(Box::new(Mending::new(receipt, range)?)).run(observer, cancel)
+}
+
+/// Thinks out how an output is written again in its place, in the tiles that it was written in.
+fn plan_mending(job: &Job, receipt: &Receipt) -> Result<Plan> {
     let limits = Limits::detect();
     let formats = Box::new(Formats::for_job(job, &limits).mending());
     let options = RunOptions { tile: Some(receipt.tile), ..job.run.options()? };
-    let plan = Plan::of(&job.pipeline, formats, &options, &limits)?;
-    plan.keeping(Box::new(Mending::new(receipt, range)?)).run(observer, cancel)
+    Plan::of(&job.pipeline, formats, &options, &limits)
 }
 
 /// Numbers in order as ranges of neighbours.

@@ -64,6 +64,10 @@ impl Journal for Mending {
         Ok(())
     }
 
+    fn moved(&self, _from: u64, _less: u64) -> Result<()> {
+        Ok(())
+    }
+
     fn complete(&self, _files: &[Naming], _flush: bool) -> Result<()> {
         Ok(())
     }

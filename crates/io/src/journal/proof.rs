@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use serde_json::{Map, Value};
-use swathe_core::{Error, ErrorKind, Result, Size, fold};
+use swathe_core::{Error, ErrorKind, Extent, Result, Size, fold};
 
 use super::names::{KeptNames, differences};
 use super::{lines, tile_of};
@@ -62,7 +62,12 @@ impl Receipt {
                 error,
             )
         })?;
-        let damaged = || Error::damaged(format!("the receipt `{}` is damaged", path.display()));
+        let damaged = || {
+            Error::damaged(format!(
+                "the receipt `{}` is damaged: what it was to prove has to be computed anew",
+                path.display()
+            ))
+        };
         let (header, _) = lines::Lines::new(&file).next().ok_or_else(damaged)?;
         let tile = tile_of(&header).filter(|tile| !tile.is_empty()).ok_or_else(damaged)?;
         let tiles = header["tiles"].as_u64().ok_or_else(damaged)?;
@@ -104,6 +109,7 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
     let mut damage = Damage::default();
     let mut buffer = Vec::new();
     let (mut seen, mut complete) = (0, false);
+    let moved = Moved::of(&File::open(&receipt.path).map_err(cannot)?);
     let entries = File::open(&receipt.path).map_err(cannot)?;
     for (entry, _) in lines::Lines::new(&entries).skip(1) {
         if let Some(files) = entry["complete"].as_array() {
@@ -111,12 +117,18 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
             damage.files = files.iter().filter_map(|file| wrong_file(&folder, file)).collect();
             continue;
         }
+        if entry.get("moved").is_some() {
+            continue;
+        }
         let tile = entry["tile"].as_u64();
         let extents = if tile.is_some() { &entry["extents"] } else { &entry["head"] };
         seen += u64::from(tile.is_some());
-        damage.bytes +=
-            lines::extents_of(extents).unwrap_or_default().iter().map(|e| e.length * e.count).sum::<u64>();
-        if !holds(&pixels, extents, &mut buffer) {
+        let extents = lines::extents_of(extents).map(|mut extents| {
+            extents.iter_mut().filter(|_| tile.is_some()).for_each(|extent| moved.apply(extent));
+            extents
+        });
+        damage.bytes += extents.iter().flatten().map(|extent| extent.length * extent.count).sum::<u64>();
+        if !extents.is_some_and(|extents| holds(&pixels, &extents, &mut buffer)) {
             match tile {
                 Some(tile) => {
                     damage.tiles.insert(tile);
@@ -127,7 +139,7 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
     }
     if !complete || seen != receipt.tiles {
         let message = format!(
-            "the receipt `{}` is damaged: it knows {seen} of {} tiles",
+            "the receipt `{}` is damaged, it knows {seen} of {} tiles: what it was to prove has to be computed anew",
             receipt.path.display(),
             receipt.tiles
         );
@@ -147,9 +159,32 @@ fn wrong_file(folder: &Path, file: &Value) -> Option<(String, u64, Option<u64>)>
     (found != Some(bytes) || !holds()).then(|| (name.to_owned(), bytes, found))
 }
 
-/// Whether a file holds what an entry says of it.
-pub(super) fn holds(file: &File, extents: &Value, buffer: &mut Vec<u8>) -> bool {
-    let Some(extents) = lines::extents_of(extents) else { return false };
+/// What lies nearer to the beginning of a complete file than when it was written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    from: u64,
+    less: u64,
+}
+
+impl Moved {
+    /// What a receipt says of it.
+    fn of(receipt: &File) -> Self {
+        let found = lines::Lines::new(receipt).find_map(|(entry, _)| {
+            let moved = entry.get("moved")?;
+            Some(Moved { from: moved.get(0)?.as_u64()?, less: moved.get(1)?.as_u64()? })
+        });
+        found.unwrap_or_default()
+    }
+
+    fn apply(self, extent: &mut Extent) {
+        if extent.offset >= self.from {
+            extent.offset = extent.offset.saturating_sub(self.less);
+        }
+    }
+}
+
+/// Whether a file holds what was written of it.
+pub(super) fn holds(file: &File, extents: &[Extent], buffer: &mut Vec<u8>) -> bool {
     extents.iter().all(|extent| {
         let mut sum = 0;
         (0..extent.count).all(|index| {

@@ -61,7 +61,9 @@ impl Keeping {
                 continue;
             }
             let Some(tile) = entry["tile"].as_u64().filter(|_| has_head) else { break };
-            if tile < kept.position.tiles || !proof::holds(&partial, &entry["extents"], &mut buffer) {
+            let extents = lines::extents_of(&entry["extents"]);
+            let holds = |extents: Vec<_>| proof::holds(&partial, &extents, &mut buffer);
+            if tile < kept.position.tiles || !extents.is_some_and(holds) {
                 continue;
             }
             waiting.insert(tile, (entry, line));

@@ -8,6 +8,7 @@ use rustix::fs::FallocateFlags;
 use swathe_core::{Error, Footprint, Result};
 
 use super::{OutputFile, OutputPlace};
+use crate::checksum::checksum;
 
 /// Bytes that are moved at once.
 const PIECE: usize = 1 << 20;
@@ -40,6 +41,22 @@ impl OutputFile {
     pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
         let read = self.file.as_file().read_exact_at(bytes, offset);
         read.map_err(|error| Error::io(format_args!("cannot read back `{}`", self.place.name), error))
+    }
+
+    /// Notes what the file holds in `range` by reading it back: for what was not written from one end to the other.
+    ///
+    /// # Errors
+    /// Io, where it cannot be read.
+    pub(crate) fn note(&self, range: Range<u64>, footprint: &mut Footprint) -> Result<()> {
+        let mut piece = vec![0; PIECE];
+        let mut at = range.start;
+        while at < range.end {
+            let length = PIECE.min(usize::try_from(range.end - at).unwrap_or(PIECE));
+            self.read_at(at, &mut piece[..length])?;
+            footprint.add(at, length as u64, checksum(&piece[..length]));
+            at += length as u64;
+        }
+        Ok(())
     }
 
     /// Takes bytes out of the file, whose contents end at `end`. Where the file system can do that by itself nothing is moved.

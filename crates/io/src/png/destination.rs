@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use png::{BitDepth, ColorType, Encoder, EncodingError, StreamWriter};
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, RasterInfo, Result, SampleType, ScratchSize, Sink, Size,
-    TileView,
+    Destination, Error, Footprint, Frame, Journal, Part, RasterInfo, Result, SampleType, ScratchSize, Sink,
+    Size, TileView,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
@@ -251,6 +251,11 @@ impl Sink for PngSink {
         rows.finish().map_err(|error| cannot_encode(&name, error))?;
         let file = Arc::into_inner(file).ok_or_else(|| Error::bug("a PNG's file is still in use"))?;
         let bytes = file.bytes_written();
+        if let Some(journal) = journal {
+            let mut whole = Footprint::new(true);
+            file.note(0..bytes, &mut whole)?;
+            journal.record(Part::Head, &whole)?;
+        }
         file.publish(bytes, flush, journal)?;
         Ok(bytes)
     }

@@ -6,9 +6,10 @@
 //! gap is taken out of the file.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use swathe_core::{
-    Error, Footprint, Frame, Journal, Result, ScratchSize, Sink, Size, TileBuffer, TileKind, TileMut,
+    Error, Footprint, Frame, Journal, Part, Result, ScratchSize, Sink, Size, TileBuffer, TileKind, TileMut,
     TileView, Window,
 };
 
@@ -217,6 +218,7 @@ impl PyramidSink {
         sequence: u64,
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
     ) -> Result<()> {
         let (window, block) = (tile.window(), page.image.grid.layout.block);
         let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
@@ -226,6 +228,7 @@ impl PyramidSink {
         let mut room = room(page, scratch);
         let out = scratch.take::<u8>(places * page.most_each());
         let lengths = scratch.take::<u64>(places * each);
+        let begun = Instant::now();
         let used = self.with_encoders(|encoders| {
             let mut used = 0;
             let places = rows.clone().flat_map(|row| columns.clone().map(move |column| (column, row)));
@@ -236,9 +239,10 @@ impl PyramidSink {
             }
             Ok::<_, Error>(used)
         })?;
+        footprint.add_encoding(begun.elapsed());
         let mut place = self.take_place(sequence, used as u64)?;
         if used > 0 {
-            self.file.write_plain(place, &out[..used])?;
+            self.file.write_at(place, &out[..used], footprint)?;
         }
         let buffer = scratch.take::<u8>(8 * columns.len());
         for (row, lengths) in rows.zip(lengths.chunks_exact(columns.len() * each)) {
@@ -392,21 +396,21 @@ impl PyramidSink {
         Ok(place)
     }
 
-    /// Completes the file up to its name; returns where it ends.
-    fn complete(&self) -> Result<u64> {
+    /// Completes the file up to its name; returns where the raster's own blocks begin and where it ends.
+    fn complete(&self) -> Result<(u64, u64)> {
         let mut end = self.pyramid.pages.end;
         if let Some(spill) = &self.spill {
             self.make_far(spill)?;
             end = self.place_copies(spill, end)?;
         }
-        let Some(main) = self.pyramid.main() else { return Ok(end) };
+        let Some(main) = self.pyramid.main() else { return Ok((end, end)) };
         let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.lock().end);
         let less = self.main_start - start;
         if less > 0 {
             self.file.remove(start..self.main_start, file_end)?;
             main.parts().try_for_each(|part| part.move_blocks(&self.file, less))?;
         }
-        Ok(file_end - less)
+        Ok((start, file_end - less))
     }
 }
 
@@ -427,10 +431,10 @@ impl Sink for PyramidSink {
         own: Window,
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
-        _footprint: &mut Footprint,
+        footprint: &mut Footprint,
     ) -> Result<()> {
         if let Some(page) = self.pyramid.main() {
-            self.write_main(page, sequence, &tile.crop(own), &mut scratch.inner())?;
+            self.write_main(page, sequence, &tile.crop(own), &mut scratch.inner(), footprint)?;
         }
         match &self.spill {
             Some(spill) => self.reduce(spill, own, tile, scratch),
@@ -448,8 +452,14 @@ impl Sink for PyramidSink {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        let end = self.complete()?;
-        let PyramidSink { file, .. } = *self;
+        let (start, end) = self.complete()?;
+        let PyramidSink { file, main_start, .. } = *self;
+        if let Some(journal) = journal {
+            let mut before = Footprint::new(true);
+            file.note(0..start.min(end), &mut before)?;
+            journal.record(Part::Head, &before)?;
+            journal.moved(main_start, main_start.saturating_sub(start))?;
+        }
         file.publish(end, flush, journal)?;
         Ok(end)
     }
