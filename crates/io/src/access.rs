@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use swathe_core::{Error, ErrorKind, Result};
 
-use crate::mapping;
+use crate::{file_system, mapping};
 
 /// How the bytes of a file are reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) struct InputFile {
     name: String,
     identity: Identity,
     method: AccessMethod,
+    /// The network or FUSE file system that it lies on.
+    distant: Option<&'static str>,
     bytes_read: AtomicU64,
 }
 
@@ -73,8 +75,17 @@ impl InputFile {
         }
         let file = File::open(path).map_err(cannot)?;
         let identity = Identity::of(&file.metadata().map_err(cannot)?);
-        let method = method.unwrap_or_default();
-        Ok(InputFile { file, name: path.to_owned(), identity, method, bytes_read: AtomicU64::new(0) })
+        let distant = file_system::distant(&file);
+        let chosen = if distant.is_some() { AccessMethod::Pread } else { AccessMethod::default() };
+        let method = method.unwrap_or(chosen);
+        Ok(InputFile {
+            file,
+            name: path.to_owned(),
+            identity,
+            method,
+            distant,
+            bytes_read: AtomicU64::new(0),
+        })
     }
 
     /// The file's name as the user gave it.
@@ -90,6 +101,15 @@ impl InputFile {
     /// How its bytes are reached.
     pub(crate) fn method(&self) -> AccessMethod {
         self.method
+    }
+
+    /// The same in words, with the file system where it is a network's or FUSE.
+    pub(crate) fn way(&self) -> String {
+        let method = match self.method {
+            AccessMethod::Mmap => "mmap",
+            AccessMethod::Pread => "pread",
+        };
+        file_system::way(method, self.distant)
     }
 
     /// Bytes that were read so far.

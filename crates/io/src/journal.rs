@@ -109,6 +109,12 @@ impl Keeping {
     }
 }
 
+/// Flushes the folder of a file, so that its name holds; file systems without folders to flush say so.
+pub(crate) fn flush_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
 fn tile_of(header: &Value) -> Option<Size> {
     let side = |index: usize| header["tile"].get(index)?.as_u64().map(|side| side as usize);
     Some(Size::new(side(0)?, side(1)?))
@@ -163,6 +169,10 @@ impl Keeping {
             let _ = fs::remove_file(&self.names.journal);
         }
         written.map_err(cannot)?;
+        if self.flush {
+            // Or a loss of power could leave a partial file of which nobody says whose it is.
+            file.sync_data().map_err(cannot)?;
+        }
         Ok(file)
     }
 }
@@ -272,7 +282,11 @@ impl Journal for FileJournal {
     fn close(self: Box<Self>) -> Result<()> {
         let _ = fs::remove_file(&self.names.carry);
         if self.receipt {
-            return fs::rename(&self.names.journal, &self.names.receipt).map_err(|error| self.cannot(error));
+            fs::rename(&self.names.journal, &self.names.receipt).map_err(|error| self.cannot(error))?;
+            if self.flush {
+                flush_folder(&self.names.receipt);
+            }
+            return Ok(());
         }
         // A receipt of a file that was replaced would accuse the new one.
         let _ = fs::remove_file(&self.names.receipt);

@@ -7,6 +7,7 @@ mod bands;
 mod cache;
 mod checksum;
 mod envi;
+mod file_system;
 mod fingerprint;
 mod formats;
 mod interim;

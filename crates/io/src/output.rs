@@ -18,8 +18,8 @@ use swathe_core::{Error, ErrorKind, Footprint, Journal, Naming, Position, Result
 use tempfile::NamedTempFile;
 
 use crate::checksum::checksum;
-use crate::journal::KeptNames;
-use crate::mapping;
+use crate::journal::{KeptNames, flush_folder};
+use crate::{file_system, mapping};
 
 pub(crate) mod folder;
 mod rearranging;
@@ -113,6 +113,15 @@ impl OutputPlace {
     /// The name as the user gave it.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How its bytes are written, in words, with the file system where it is a network's or FUSE.
+    pub(crate) fn way(&self, method: WriteMethod) -> String {
+        let method = match method {
+            WriteMethod::Pwrite => "pwrite",
+            WriteMethod::Mmap => "mmap",
+        };
+        file_system::way(method, file_system::distant_folder(&self.folder))
     }
 
     /// Bytes free on the output's disk for this user.
@@ -451,8 +460,8 @@ pub(crate) fn publish(
         let cannot = |error| Error::io(format_args!("cannot write `{}`", place.name), error);
         file.rename(&place.path).map_err(cannot)?;
         if flush {
-            // The name is only safe once the folder is on the disk too; file systems without folders to flush say so.
-            let _ = File::open(&place.folder).and_then(|folder| folder.sync_all());
+            // The name is only safe once the folder is on the disk too.
+            flush_folder(&place.path);
         }
     }
     Ok(())

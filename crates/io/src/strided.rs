@@ -240,10 +240,7 @@ impl Source for StridedSource {
     }
 
     fn method(&self) -> String {
-        match self.file.method() {
-            AccessMethod::Mmap => "mmap".into(),
-            AccessMethod::Pread => "pread".into(),
-        }
+        self.file.way()
     }
 
     fn details(&self) -> Vec<(&'static str, String)> {
@@ -352,10 +349,7 @@ impl Destination for StridedDestination {
     }
 
     fn method(&self) -> String {
-        match self.method {
-            WriteMethod::Pwrite => "pwrite".into(),
-            WriteMethod::Mmap => "mmap".into(),
-        }
+        self.place.way(self.method)
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {

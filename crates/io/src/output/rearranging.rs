@@ -43,6 +43,15 @@ impl OutputFile {
         read.map_err(|error| Error::io(format_args!("cannot read back `{}`", self.place.name), error))
     }
 
+    /// Writes the zeros between two parts of a file, which are few.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn write_zeros(&self, range: Range<u64>, footprint: &mut Footprint) -> Result<()> {
+        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
+        self.write_at(range.start, &vec![0; length], footprint)
+    }
+
     /// Notes what the file holds in `range` by reading it back: for what was not written from one end to the other.
     ///
     /// # Errors

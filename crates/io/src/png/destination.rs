@@ -112,7 +112,7 @@ impl Destination for PngDestination {
     }
 
     fn method(&self) -> String {
-        "pwrite, deflate".into()
+        format!("{}, deflate", self.place.way(WriteMethod::Pwrite))
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {

@@ -233,7 +233,8 @@ impl Destination for CogDestination {
     fn method(&self) -> String {
         let count = self.pyramid.levels.count();
         let noun = if count == 1 { "overview" } else { "overviews" };
-        format!("pwrite, {}, {count} {noun}", self.compression.name())
+        let way = self.place.way(WriteMethod::Pwrite);
+        format!("{way}, {}, {count} {noun}", self.compression.name())
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {

@@ -124,7 +124,8 @@ impl Destination for CompressedDestination {
     }
 
     fn method(&self) -> String {
-        format!("pwrite, {}", tag::compression_name(self.scheme.number()))
+        let way = self.place.way(WriteMethod::Pwrite);
+        format!("{way}, {}", tag::compression_name(self.scheme.number()))
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
@@ -146,9 +147,9 @@ impl CompressedDestination {
     fn begin(self, position: &Position, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
         let CompressedDestination { place, info, grid, scheme, sparse, big, head, mask, file_bytes } = self;
         let file = place.create(file_bytes, WriteMethod::Pwrite, grid.layout.dirty_limit_bytes)?;
-        file.write_at(0, &head.bytes, footprint)?;
+        grid.write_head((&head, big), 0, &file, footprint)?;
         if let Some(mask) = &mask {
-            mask.begin(&file, footprint)?;
+            mask.begin(&file, head.end, footprint)?;
         }
         let end = match position.tiles {
             0 => mask.as_ref().map_or(head.end, MaskPage::end),

@@ -72,12 +72,13 @@ impl MaskPage {
         ScratchSize::new().with::<u8>(tile.pixels()).with::<u8>(stretch).bytes()
     }
 
-    /// Writes its directory and tables.
+    /// Writes its directory and tables behind what ends at `end`.
     ///
     /// # Errors
     /// As [`OutputFile::write_at`].
-    pub(crate) fn begin(&self, file: &OutputFile, footprint: &mut Footprint) -> Result<()> {
-        file.write_at(self.at, &self.head.bytes, footprint)?;
+    pub(crate) fn begin(&self, file: &OutputFile, end: u64, footprint: &mut Footprint) -> Result<()> {
+        file.write_zeros(end..self.at, footprint)?;
+        self.blocks.grid.write_head((&self.head, self.big), self.at, file, footprint)?;
         self.blocks.grid.write_tables((&self.head, self.big), self.blocks.start, file, footprint)
     }
 

@@ -5,7 +5,7 @@ use swathe_core::{
     Window,
 };
 
-use crate::access::{AccessMethod, InputFile};
+use crate::access::InputFile;
 use crate::tiff::describe::describe;
 use crate::tiff::directory::{ByteOrder, Directory, Structure};
 use crate::tiff::image::Image;
@@ -239,12 +239,9 @@ impl Source for TiffSource {
     }
 
     fn method(&self) -> String {
-        let access = match self.file.method() {
-            AccessMethod::Mmap => "mmap",
-            AccessMethod::Pread => "pread",
-        };
+        let access = self.file.way();
         if self.image.layout.compression == 1 {
-            access.into()
+            access
         } else {
             format!("{access}, {}", tag::compression_name(self.image.layout.compression))
         }

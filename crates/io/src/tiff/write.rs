@@ -20,6 +20,8 @@ const LONG: u16 = 4;
 const LONG8: u16 = 16;
 /// Blocks begin at a multiple of this, so that mapped and direct writes meet whole pages.
 const ALIGNMENT: u64 = 4096;
+/// Bytes that are put together, summed up and written at once: they stay in the processor's cache from one to the other.
+const AT_ONCE: usize = 256 << 10;
 
 /// How an uncompressed TIFF is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,6 +327,30 @@ impl Grid {
         Ok(())
     }
 
+    /// Writes a directory that stands at `at`, all but the tables that stand in it because they are short: those are
+    /// written as the others are, before or behind it.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    pub(crate) fn write_head(
+        &self,
+        (head, big): (&Head, bool),
+        at: u64,
+        file: &OutputFile,
+        footprint: &mut Footprint,
+    ) -> Result<()> {
+        let mut from = 0;
+        for &(tag, place) in &head.tables {
+            let inside = place.checked_sub(at).and_then(|inside| usize::try_from(inside).ok());
+            let Some(inside) = inside.filter(|&inside| inside < head.bytes.len()) else { continue };
+            let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
+            let size = if self.wide_value(offsets, big) { 8 } else { 4 };
+            file.write_at(at + from as u64, &head.bytes[from..inside], footprint)?;
+            from = inside + size * self.blocks() as usize;
+        }
+        file.write_at(at + from as u64, &head.bytes[from..], footprint)
+    }
+
     /// The most bytes that one row of blocks of a tile takes in the file.
     pub(crate) fn stretch_bytes(&self, tile: Size) -> usize {
         let blocks = (tile.width / self.layout.block.width + 2).min(self.across());
@@ -370,10 +396,7 @@ impl Destination for TiffDestination {
     }
 
     fn method(&self) -> String {
-        match self.layout.method {
-            WriteMethod::Pwrite => "pwrite".into(),
-            WriteMethod::Mmap => "mmap".into(),
-        }
+        self.place.way(self.layout.method)
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
@@ -395,11 +418,14 @@ impl TiffDestination {
     fn begin(self, head: &mut Footprint) -> Result<Box<dyn Sink>> {
         let grid = self.grid();
         let file = self.place.create(self.file_bytes, self.layout.method, self.layout.dirty_limit_bytes)?;
-        file.write_at(0, &self.head.bytes, head)?;
+        grid.write_head((&self.head, self.big), 0, &file, head)?;
         grid.write_tables((&self.head, self.big), self.start, &file, head)?;
+        let mut end = self.head.end;
         if let Some(mask) = &self.mask {
-            mask.begin(&file, head)?;
+            mask.begin(&file, end, head)?;
+            end = mask.end();
         }
+        file.write_zeros(end..self.start, head)?;
         let blocks = PlacedBlocks { grid, start: self.start };
         Ok(Box::new(TiffSink { file, blocks, mask: self.mask, file_bytes: self.file_bytes }))
     }
@@ -501,12 +527,16 @@ impl PlacedBlocks {
         let grid = &self.grid;
         let stored_rows = grid.block_rows(row);
         let block_bytes = stored_rows * grid.row_bytes();
-        let buffer = &mut buffer[..columns.len() * block_bytes];
-        for (column, block) in columns.clone().zip(buffer.chunks_exact_mut(block_bytes)) {
-            grid.fill_block(plane, column, row, tile, block);
+        let at_once = (AT_ONCE / block_bytes.max(1)).max(1);
+        for first in columns.clone().step_by(at_once) {
+            let columns = first..columns.end.min(first + at_once);
+            let buffer = &mut buffer[..columns.len() * block_bytes];
+            for (column, block) in columns.zip(buffer.chunks_exact_mut(block_bytes)) {
+                grid.fill_block(plane, column, row, tile, block);
+            }
+            file.write_at(self.start + grid.block_start(plane, first, row), buffer, footprint)?;
         }
-        let offset = self.start + grid.block_start(plane, columns.start, row);
-        file.write_at(offset, buffer, footprint)
+        Ok(())
     }
 
     /// Writes the rows of a tile that cover only a part of a block.
