@@ -59,6 +59,18 @@ impl Format {
         (Format::Zarr, "zarr", &["zarr"]),
     ];
 
+    /// The format of an output, by name or else by the ending of its path.
+    pub fn of_output(path: &str, name: Option<&str>) -> Option<Self> {
+        let named =
+            |name| Format::ALL.into_iter().find(|(_, known, _)| *known == name).map(|(format, ..)| format);
+        name.map_or_else(|| Format::of_ending(path), named)
+    }
+
+    /// Whether an output is a file whose stretches a journal can tell of, and not a folder of files.
+    pub fn is_file(self) -> bool {
+        self != Format::Zarr
+    }
+
     fn of_ending(path: &str) -> Option<Self> {
         let ending = Path::new(path).extension()?.to_string_lossy().to_lowercase();
         Format::ALL

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::{Map, Value, json};
 use swathe_core::{Error, ParameterKind, Result};
 use swathe_engine::{Limits, Observer, Pipeline, Plan, Report, RunOptions, Step};
-use swathe_io::{Damage, Keeping, Mending, Receipt, Settled, files_of, fingerprint, settle, verify};
+use swathe_io::{Damage, Format, Keeping, Mending, Receipt, Settled, files_of, fingerprint, settle, verify};
 
 use crate::catalogue::Formats;
 use crate::job::{Job, RunSettings};
@@ -89,7 +89,9 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     // Whatever tiles this run would choose, it goes on with those of the other.
     options.tile = tile.or(options.tile);
     let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
-    if job.run.journal == Some(false) {
+    let write = &job.pipeline.write;
+    let format = Format::of_output(&write.path, write.options.get("format").map(String::as_str));
+    if job.run.journal == Some(false) || !format.is_some_and(Format::is_file) {
         return Ok(plan);
     }
     Ok(plan.keeping(Box::new(keeping(job)?)))
