@@ -3,6 +3,8 @@
 //!
 //! `SWATHE_KILLS` says how many random moments are tried; from 100 on rasters are larger.
 
+#![allow(clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -207,7 +209,7 @@ fn killed_at_any_moment() {
     let places = sizes.iter().map(|size| Place::new(size)).collect::<Vec<_>>();
     let seed = std::env::var("SWATHE_SEED").ok().and_then(|text| text.parse::<u64>().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id())).max(1);
-    println!("SWATHE_SEED={seed}");
+    eprintln!("SWATHE_SEED={seed}");
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let (mut references, mut left, mut can_be) = (BTreeMap::new(), 0, 0);
     for kill in 0..kills {
@@ -234,7 +236,7 @@ fn killed_at_any_moment() {
         let results = place.results(case);
         assert!(results == *reference, "kill {kill} of `{}` with seed {seed}: another result", case.line);
     }
-    println!("{kills} kills, {left} of {can_be} that can be gone on with left something");
+    eprintln!("{kills} kills, {left} of {can_be} that can be gone on with left something");
     // How many depends on how busy the machine is; none would show nothing.
     assert!(left * 20 >= can_be, "only {left} of {can_be} kills left something to go on with");
 }
@@ -252,7 +254,7 @@ fn can_kill_at_calls() -> bool {
 #[test]
 fn killed_at_every_step_of_the_end() {
     if !can_kill_at_calls() {
-        println!("SKIPPED: there is no strace here that may watch a process");
+        eprintln!("SKIPPED: there is no strace here that may watch a process");
         return;
     }
     let place = Place::new("300x200");
@@ -295,7 +297,7 @@ fn killed_at_every_step_of_the_end() {
             }
         }
     }
-    println!("killed at {killed} steps");
+    eprintln!("killed at {killed} steps");
     assert!(killed > 10 * numbers.len(), "{killed}");
 }
 
