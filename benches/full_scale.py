@@ -71,6 +71,9 @@ def run(command, report, group=None):
     if process.returncode != 0:
         return {"failed": process.returncode, "wall": wall}
     figures = json.loads(report.read_text())
+    if isinstance(figures, list):
+        # A question reports each of its sweeps; the process's peak is in the last.
+        figures = figures[-1]
     return {
         "predicted": figures["plan"]["predicted_peak_bytes"],
         "measured": figures["measured_peak_bytes"],

@@ -29,6 +29,8 @@ KINDS = [
     ("whole raster", "accumulate", ["--axis", "y", "--op", "max"]),
     ("compressed", "copy", ["--compress", "zstd:1"]),
     ("Cloud-Optimized GeoTIFF", "cog", ["--format", "cog", "--compress", "zstd:1"]),
+    ("both ways", "components", []),
+    ("both ways", "distance", []),
     ("question", "stats", ["--percentiles", "2,50,98"]),
 ]
 
