@@ -31,7 +31,7 @@ pub use georeferencing::{ControlPoint, GeoKeys, GeoTransform, Georeferencing};
 pub use journal::{Extent, Footprint, Journal, Keep, Naming, Part, Position, fold};
 pub use nodata::{NodataPolicy, Validity, fill_value};
 pub use operator::{Bind, Documentation, Edge, Group, Operator, OperatorSpec, Spec};
-pub use parameters::{Parameter, ParameterKind, Parameters, Value};
+pub use parameters::{Parameter, ParameterKind, Parameters, Value, number_range};
 pub use raster::{Colour, ForeignTag, Metadata, MetadataItem, RasterInfo, Resolution};
 pub use reduction::Reduction;
 pub use sample::{Sample, SampleType, Scalar};

@@ -305,13 +305,25 @@ fn parse_number(text: &str, least: f64, greatest: f64) -> Result<f64> {
     if value.is_finite() && (least..=greatest).contains(&value) {
         return Ok(value);
     }
-    let limits = match (least > f64::MIN, greatest < f64::MAX) {
-        (true, true) => format!("from {least} to {greatest}"),
-        (true, false) => format!("of at least {least}"),
-        (false, true) => format!("of at most {greatest}"),
-        (false, false) => "that is finite".into(),
-    };
+    let limits = number_range(least, greatest).unwrap_or_else(|| "that is finite".into());
     Err(Error::usage(format!("`{text}` is not a number {limits}")))
+}
+
+/// The allowed numbers in words, such as `from 0 to 1` or `above 0`; nothing, where any finite one is.
+pub fn number_range(least: f64, greatest: f64) -> Option<String> {
+    let number = |limit: f64| match limit.abs() {
+        0.0 | 1e-4..1e16 => limit.to_string(),
+        _ => format!("{limit:e}"),
+    };
+    // The least float above 0 stands for "more than 0", the outermost ones for no limit.
+    match (least, greatest) {
+        (f64::MIN, f64::MAX) => None,
+        (f64::MIN, _) => Some(format!("of at most {}", number(greatest))),
+        (f64::MIN_POSITIVE, f64::MAX) => Some("above 0".into()),
+        (f64::MIN_POSITIVE, _) => Some(format!("above 0, up to {}", number(greatest))),
+        (_, f64::MAX) => Some(format!("of at least {}", number(least))),
+        _ => Some(format!("from {} to {}", number(least), number(greatest))),
+    }
 }
 
 fn parse_integer(text: &str, least: i64, greatest: i64) -> Result<i64> {
@@ -391,5 +403,21 @@ mod tests {
         );
         assert!(message(&[("sigma", "1"), ("size", "0x3")]).contains("sides from 1 to 99"));
         assert!(message(&[("sigma", "1"), ("boundary", "symmetric")]).contains("--boundary"));
+    }
+
+    #[test]
+    fn ranges_are_short() {
+        let cases = [
+            ((0.0, 1e4), Some("from 0 to 10000")),
+            ((-1e6, 1e300), Some("from -1000000 to 1e300")),
+            ((1e-9, f64::MAX), Some("of at least 1e-9")),
+            ((f64::MIN_POSITIVE, f64::MAX), Some("above 0")),
+            ((f64::MIN_POSITIVE, 2.5), Some("above 0, up to 2.5")),
+            ((f64::MIN, 7.0), Some("of at most 7")),
+            ((f64::MIN, f64::MAX), None),
+        ];
+        for ((least, greatest), words) in cases {
+            assert_eq!(number_range(least, greatest).as_deref(), words);
+        }
     }
 }

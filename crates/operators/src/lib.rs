@@ -69,6 +69,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &edges::gradient::PREWITT,
     &rank::place::SPEC,
     &reduce::lanes::SPEC,
+    &speckle::refined_lee::SPEC,
     &geometry::resize::SPEC,
     &geometry::reorient::ROTATE90,
     &terrain::relief::ROUGHNESS,

@@ -14,6 +14,7 @@ pub mod gamma_map;
 pub mod kuan;
 pub mod lee;
 mod looks;
+pub mod refined_lee;
 #[cfg(test)]
 mod vectors;
 

@@ -48,7 +48,7 @@ pub use recovery::{Repair, is_complete, repair};
 pub use registration::{Registering, Registration, RegistrationFindings, Shift};
 pub use swathe_core::{
     Error, ErrorKind, Group, NodataPolicy, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType,
-    Scalar, Size, Spec, Value, Window,
+    Scalar, Size, Spec, Value, Window, number_range,
 };
 pub use swathe_engine::{
     AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary,

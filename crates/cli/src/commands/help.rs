@@ -2,7 +2,7 @@
 
 use clap::ArgMatches;
 use swathe::reduce::QUESTIONS;
-use swathe::{Error, ParameterKind, Spec};
+use swathe::{Error, ParameterKind, Spec, number_range};
 
 use crate::arguments;
 use crate::commands::calc;
@@ -88,12 +88,9 @@ fn limits(kind: ParameterKind) -> String {
     match kind {
         ParameterKind::Number { least, greatest }
         | ParameterKind::NumberOr { least, greatest, .. }
-        | ParameterKind::Numbers { least, greatest, .. } => match (least > f64::MIN, greatest < f64::MAX) {
-            (true, true) => format!("; from {least} to {greatest}"),
-            (true, false) => format!("; at least {least}"),
-            (false, true) => format!("; at most {greatest}"),
-            (false, false) => String::new(),
-        },
+        | ParameterKind::Numbers { least, greatest, .. } => {
+            number_range(least, greatest).map_or_else(String::new, |range| format!("; {range}"))
+        }
         ParameterKind::Integer { least, greatest } if least > i64::MIN && greatest < i64::MAX => {
             format!("; from {least} to {greatest}")
         }

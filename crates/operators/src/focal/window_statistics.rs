@@ -157,11 +157,23 @@ pub(crate) fn bind(
     finish: Finish,
 ) -> Result<Box<dyn Operator>> {
     let window = parameters.size("size")?.ok_or_else(|| Error::usage("`--size` is missing"))?;
+    let chained = parameters.text("std") == Some("chained");
+    let ddof = if chained { 0 } else { parameters.integer("ddof")?.unwrap_or(0) as usize };
+    bind_window(parameters, input, (window, ddof), scale, finish)
+}
+
+/// The same for a window and a `ddof` that are no parameters.
+pub(crate) fn bind_window(
+    parameters: &Parameters,
+    input: &RasterInfo,
+    (window, ddof): (Size, usize),
+    scale: Scale,
+    finish: Finish,
+) -> Result<Box<dyn Operator>> {
     let policy = parameters.nodata_policy()?;
     let boundary = parameters.boundary()?;
     let chained = parameters.text("std") == Some("chained");
-    let ddof = if chained { 0 } else { parameters.integer("ddof")?.unwrap_or(0) };
-    if ddof as usize >= window.pixels() {
+    if ddof >= window.pixels() {
         return Err(Error::usage(format!(
             "a window of {window} pixels is too small for `--ddof {ddof}`: give a larger `--size` or `--ddof 0`"
         )));

@@ -50,7 +50,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         ),
         Parameter::optional(
             "min-eig",
-            ParameterKind::Number { least: 0.0, greatest: 1e300 },
+            ParameterKind::Number { least: 0.0, greatest: f64::MAX },
             Some("0"),
             "least confidence (smaller eigenvalue of the structure tensor, per pixel); below it the flow is 0",
         ),

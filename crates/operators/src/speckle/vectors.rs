@@ -87,6 +87,49 @@ fn agrees_with_a_plain_program() {
     }
 }
 
+/// The scene and the block in `fixtures/speckle`, whose results are in `expected.tsv` beside them. `in none` puts pixels
+/// without data around, as SNAP has it at the edge of a raster.
+fn scene(name: &str) -> TrialRaster {
+    let bytes: &[u8] = match name {
+        "scene" => include_bytes!("../../../../fixtures/speckle/scene.npy"),
+        _ => include_bytes!("../../../../fixtures/speckle/block.npy"),
+    };
+    let array = crate::npy::Array::parse(bytes.strip_prefix(b"\x93NUMPY").unwrap(), 1 << 10).unwrap();
+    let rows = array.values.chunks(*array.shape.last().unwrap());
+    if name == "scene" {
+        let rows = rows.map(|row| row.iter().map(|&number| number as f32).collect::<Vec<_>>());
+        let rows = rows.collect::<Vec<_>>();
+        return trial::raster::<f32>(&[&rows.iter().map(Vec::as_slice).collect::<Vec<_>>()]);
+    }
+    let margin = [f64::NAN; 3];
+    let empty = vec![[f64::NAN; 13].to_vec(); 3];
+    let rows = rows.map(|row| [&margin, row, &margin].concat()).collect::<Vec<_>>();
+    let rows = [&empty[..], &rows, &empty].concat();
+    trial::raster::<f64>(&[&rows.iter().map(Vec::as_slice).collect::<Vec<_>>()])
+}
+
+#[test]
+fn agrees_with_otb_and_with_plain_programs() {
+    let mut cases = 0;
+    for line in include_str!("../../../../fixtures/speckle/expected.tsv").lines() {
+        let [file, name, text, tolerance, numbers] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let (tolerance, output) = (tolerance.parse::<f64>().unwrap(), run(name, text, &scene(file)));
+        let inside = |row: &Vec<f64>| if file == "scene" { row.clone() } else { row[3..10].to_vec() };
+        let rows = if file == "scene" { &output[..] } else { &output[3..10] };
+        let found = rows.iter().flat_map(inside).collect::<Vec<_>>();
+        let expected = numbers.split(' ').map(|number| number.parse::<f64>().unwrap()).collect::<Vec<_>>();
+        assert_eq!(found.len(), expected.len(), "{line}");
+        for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let error = (found - expected).abs() / expected.abs();
+            assert!(error < tolerance, "{file} {name} {text}, pixel {place}: {found} is not {expected}");
+        }
+        cases += 1;
+    }
+    assert_eq!(cases, 23);
+}
+
 #[test]
 fn an_even_raster_stays_as_it_is() {
     for name in ["lee", "kuan", "gamma-map", "frost", "enhanced-lee", "enhanced-frost"] {
