@@ -13,8 +13,9 @@ from operations import OPERATIONS
 def main(name, source, destination, size):
     width, height = map(int, size.split("x"))
     image = np.memmap(source, np.uint16, "r", shape=(height, width))
-    output = np.memmap(destination, np.uint16, "w+", shape=(height, width))
-    OPERATIONS[name].scipy(image, output)
+    operation = OPERATIONS[name]
+    output = np.memmap(destination, operation.result or np.uint16, "w+", shape=(height, width))
+    operation.scipy(image, output)
 
 
 if __name__ == "__main__":

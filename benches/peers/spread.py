@@ -1,10 +1,10 @@
 """Swathe's local statistics and speckle filters beside programs for the same: CPU, wall time, peak memory, pixels.
 
     python3 benches/peers/spread.py --swathe target/release/swathe --dir DIR [--size 6000x4000] [--rounds 3]
-                                    [--jobs variance,enhanced-lee] [--json FILE]
+                                    [--jobs variance101,enhanced-lee] [--only strips,otb] [--scene FILE] [--json FILE]
 
-In turn, A B C A B C, each in a process of its own, on one f32 scene of speckle, tiled 256x256 and read into the page
-cache; the ratio is the median over the rounds of (entrant / swathe) within a round. What scipy and OpenCV compute is in
+In turn, A B C A B C, each in a process of its own, on one scene of speckle, f32 unless another is given, tiled 256x256 and
+read into the page cache; the ratio is the median over the rounds of (entrant / swathe) within a round. What scipy and OpenCV compute is in
 spread_peers.py. OTB runs where `otbcli_Despeckle` is there, and is told to use as many threads.
 """
 
@@ -36,7 +36,9 @@ JOBS = {
                   ["gammamap", "-filter.gammamap.rad", "3", "-filter.gammamap.nblooks", LOOKS]),
     "frost": (["frost", "--size", "7", "--damping", "0.1", "--boundary", "nearest"],
               ["frost", "-filter.frost.rad", "3", "-filter.frost.deramp", "0.1"]),
-    "enhanced-lee": (["enhanced-lee", "--size", "7", "--looks", LOOKS, "--boundary", "nearest"], None),
+    # OTB has no enhanced Lee; its Lee is the nearest.
+    "enhanced-lee": (["enhanced-lee", "--size", "7", "--looks", LOOKS, "--boundary", "nearest"],
+                     ["lee", "-filter.lee.rad", "3", "-filter.lee.nblooks", LOOKS]),
     "enhanced-frost": (["enhanced-frost", "--size", "7", "--looks", LOOKS, "--boundary", "nearest"], None),
 }
 # Costs that should not grow with the window: (job, job it is set beside).
@@ -55,11 +57,11 @@ def entrants(job, options, scene):
     swathe = [options.swathe, words[0], scene, options.dir / "swathe.tif", *words[1:], "--memory", "256MiB", "--threads",
               str(THREADS), "--overwrite", "--progress", "none", "--flush", "no"]
     field = {"swathe": swathe}
-    for peer in ("scipy", "opencv", "strips"):
+    for peer in ("scipy", "scipy strips", "opencv", "strips"):
         field[peer] = [options.python, HERE / "spread_peers.py", peer, job, scene, options.dir / f"{peer}.tif"]
     if otb and shutil.which("otbcli_Despeckle"):
         field["otb"] = ["otbcli_Despeckle", "-in", scene, "-out", options.dir / "otb.tif", "float", "-filter", *otb]
-    return field
+    return {name: command for name, command in field.items() if not options.only or name in ("swathe", *options.only)}
 
 
 def measure(command):
@@ -129,12 +131,15 @@ def arguments():
     parser.add_argument("--swathe", type=Path, required=True)
     parser.add_argument("--dir", type=Path, required=True, help="scratch folder: 6 times the scene's bytes")
     parser.add_argument("--size", default="6000x4000", help="width x height of the scene")
+    parser.add_argument("--scene", type=Path, help="an existing one instead, of any sample type")
+    parser.add_argument("--only", default="", help="peers by their names, comma separated")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", default=",".join(JOBS))
     parser.add_argument("--python", type=Path, default=Path("target/peers-venv/bin/python"), help="made by setup.sh")
     parser.add_argument("--json", type=Path, help="every single measurement")
     options = parser.parse_args()
     options.swathe = options.swathe.resolve()
+    options.only = [name for name in options.only.split(",") if name]
     options.jobs = options.jobs.split(",")
     for job in options.jobs:
         if job not in JOBS:
@@ -145,11 +150,11 @@ def arguments():
 def main():
     options = arguments()
     options.dir.mkdir(parents=True, exist_ok=True)
-    scene = options.dir / f"speckle-{options.size}.tif"
+    scene = options.scene or options.dir / f"speckle-{options.size}.tif"
     if not scene.exists():
         subprocess.run([options.swathe, "generate", scene, "--size", options.size, "--type", "f32", "--pattern", "sar",
                         "--seed", "7"], check=True)
-    print(f"{os.cpu_count()} CPUs; scene {options.size} f32, warm; {options.rounds} rounds in turn, medians")
+    print(f"{os.cpu_count()} CPUs; scene {scene.name}, {scene.stat().st_size / 1e6:.0f} MB, warm; {options.rounds} rounds in turn, medians")
     results = {}
     for job in options.jobs:
         results[job], differences = run_job(job, options, scene)

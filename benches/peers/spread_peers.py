@@ -1,6 +1,7 @@
 """Local statistics and speckle filters as one writes them with scipy, OpenCV and numexpr, for spread.py.
 
-    spread_peers.py scipy|opencv|strips JOB INPUT OUTPUT        scipy and OpenCV on the whole image; OpenCV by strips of 512
+    spread_peers.py scipy|opencv JOB INPUT OUTPUT               scipy and OpenCV on the whole image
+    spread_peers.py "scipy strips"|strips JOB INPUT OUTPUT      scipy and OpenCV by strips of 512
     spread_peers.py compare A B                                 largest relative difference, and the share beyond 1e-4
 
 Means are box filters of the image and of its square in f32, as such programs do it, so that where the spread is small
@@ -87,21 +88,21 @@ def compute(job, image, box):
 
 def run(peer, job, source, destination):
     threads = int(os.environ.get("NUMEXPR_NUM_THREADS", "2"))
-    if peer != "scipy":
+    if not peer.startswith("scipy"):
         import cv2
 
         cv2.setNumThreads(threads)
-    box = scipy_box if peer == "scipy" else opencv_box
+    box = scipy_box if peer.startswith("scipy") else opencv_box
     halo = int(job.lstrip("abcdefghijklmnopqrstuvwxyz-") or "7") // 2
     with rasterio.open(source) as scene:
         profile = scene.profile
         profile.update(tiled=True, blockxsize=256, blockysize=256, compress=None, BIGTIFF="YES", dtype="float32")
         width, height = scene.width, scene.height
-        step = STRIP if peer == "strips" else height
+        step = STRIP if peer.endswith("strips") else height
         with np.errstate(all="ignore"), rasterio.open(destination, "w", **profile) as output:
             for y in range(0, height, step):
                 top, bottom = max(0, y - halo), min(height, y + step + halo)
-                image = scene.read(1, window=Window(0, top, width, bottom - top))
+                image = scene.read(1, window=Window(0, top, width, bottom - top)).astype(np.float32, copy=False)
                 rows = min(step, height - y)
                 result = compute(job, image, box)[y - top:y - top + rows].astype(np.float32, copy=False)
                 output.write(result, 1, window=Window(0, y, width, rows))

@@ -27,7 +27,8 @@ def main(name, source, destination, threads=2):
 
     with rasterio.open(source) as scene:
         width, height, profile = scene.width, scene.height, scene.profile
-    profile.update(tiled=True, blockxsize=256, blockysize=256, compress=None, BIGTIFF="YES")
+    profile.update(tiled=True, blockxsize=256, blockysize=256, compress=None, BIGTIFF="YES",
+                   dtype=operation.result or profile["dtype"])
 
     with rasterio.open(destination, "w", **profile) as output:
 
