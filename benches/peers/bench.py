@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 def entrants(job, options, scene):
     """The entrants of one job in the order they run."""
-    run = ["--memory", "256MiB", "--threads", "2", "--overwrite", "--progress", "none"]
+    run = ["--memory", "256MiB", "--threads", "2", "--progress", "none"]
 
     def entrant(name, peer):
         output = options.dir / peer.output
@@ -51,8 +51,11 @@ def entrants(job, options, scene):
 
     peers = {name: peer for name, peer in job.peers.items() if name.startswith("cp")}
     if options.swathe:
-        words = [str(options.swathe), *job.swathe, *run]
-        peers |= {"swathe, flushed": Peer(words, flushed=True), "swathe": Peer([*words, "--flush", "no"])}
+        # Behind the command's name, where a pipeline wants them too.
+        name, *words = job.swathe
+        command = [str(options.swathe), name, *run]
+        peers |= {"swathe, flushed": Peer([*command, *words], flushed=True),
+                  "swathe": Peer([*command, "--flush", "no", *words])}
     field = [entrant(name, peer) for name, peer in (peers | job.peers).items()]
     return [each for each in field if not options.only or each.name.startswith(tuple(options.only))]
 

@@ -100,7 +100,7 @@ def chain():
     places = ["{input}", "{dir}/step-1.tif", "{dir}/step-2.tif", "{output}"]
     steps = []
     for step, source, destination in zip(STEPS, places[:-1], places[1:], strict=True):
-        words = ["{swathe}", step[0], source, destination, *step[1:], "{run}", "--flush", "no"]
+        words = ["{swathe}", step[0], source, destination, *step[1:], "{run}", "--overwrite", "--flush", "no"]
         steps += ["&&"] * bool(steps) + [f"'{word}'" if word != "{run}" else word for word in words]
     script = " ".join(steps) + ' && rm "{dir}/step-1.tif" "{dir}/step-2.tif"'
     return Job([*fused, "!", "write", "{output}"], {"three steps": Peer(["sh", "-c", script])}, {"three steps": ("cpu_s", 1 / 0.6)})
