@@ -248,6 +248,7 @@ samples! {
 
 impl SampleType {
     /// True for `f32` and `f64`.
+    #[inline]
     pub const fn is_float(self) -> bool {
         matches!(self, SampleType::F32 | SampleType::F64)
     }

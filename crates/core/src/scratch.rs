@@ -1,4 +1,6 @@
 //! Working memory of one worker: taken once, handed out in pieces for one tile at a time.
+//!
+//! Every piece begins where a cache line does, so that vectors of a piece's elements don't lie across two.
 
 /// Memory that a worker keeps for the whole run.
 #[derive(Debug, Default)]
@@ -9,12 +11,12 @@ pub struct Scratch {
 impl Scratch {
     /// Memory for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Scratch { storage: vec![0; bytes.div_ceil(size_of::<u64>())] }
+        Scratch { storage: vec![0; words_with_slack(bytes)] }
     }
 
     /// Makes sure that `bytes` bytes are there; a run that was planned right never grows here.
     pub fn reserve(&mut self, bytes: usize) {
-        let words = bytes.div_ceil(size_of::<u64>());
+        let words = words_with_slack(bytes);
         if self.storage.len() < words {
             self.storage.resize(words, 0);
         }
@@ -22,8 +24,22 @@ impl Scratch {
 
     /// All of the memory, to be handed out in pieces.
     pub fn frame(&mut self) -> Frame<'_> {
-        Frame { rest: &mut self.storage }
+        let start = cache_line_start(&self.storage);
+        Frame { rest: &mut self.storage[start..] }
     }
+}
+
+/// Bytes of a cache line, and of the longest vector.
+pub(crate) const CACHE_LINE: usize = 64;
+
+/// Words for `bytes` bytes from wherever the first cache line begins.
+fn words_with_slack(bytes: usize) -> usize {
+    (bytes.div_ceil(size_of::<u64>())).saturating_add(CACHE_LINE / size_of::<u64>() - 1)
+}
+
+/// The first word that begins a cache line.
+pub(crate) fn cache_line_start(words: &[u64]) -> usize {
+    words.as_ptr().align_offset(CACHE_LINE).min(words.len())
 }
 
 /// What is left of a [`Scratch`] while its pieces are in use.
@@ -33,7 +49,7 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The next `length` elements. Their content is whatever was there before.
+    /// The next `length` elements, from the start of a cache line. Their content is whatever was there before.
     ///
     /// # Panics
     /// If more is taken than was declared: the operator's account is wrong.
@@ -86,7 +102,7 @@ impl ScratchSize {
 
 /// Words for `length` elements, whole cache lines, so that two pieces never share one.
 const fn words<T>(length: usize) -> usize {
-    length.saturating_mul(size_of::<T>()).div_ceil(64).saturating_mul(64 / size_of::<u64>())
+    length.saturating_mul(size_of::<T>()).div_ceil(CACHE_LINE).saturating_mul(CACHE_LINE / size_of::<u64>())
 }
 
 #[cfg(test)]

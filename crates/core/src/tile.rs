@@ -7,6 +7,7 @@ use ndarray::{ArrayView3, ShapeBuilder};
 
 use crate::geometry::Window;
 use crate::sample::{Sample, SampleType};
+use crate::scratch::{CACHE_LINE, cache_line_start};
 
 /// What a tile holds besides its window: how many bands, of which type, with a mask or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl TileKind {
             .saturating_mul(self.bands)
             .saturating_mul(self.sample_type.size())
             .saturating_add(mask)
-            .saturating_add(2 * size_of::<u64>())
+            .saturating_add(CACHE_LINE + size_of::<u64>())
     }
 }
 
@@ -79,12 +80,13 @@ impl TileBuffer {
 
     /// The pixels to read.
     pub fn view(&self) -> TileView<'_> {
-        TileView::of(&self.storage, self.window, self.kind)
+        TileView::of(&self.storage[cache_line_start(&self.storage)..], self.window, self.kind)
     }
 
     /// The pixels to write.
     pub fn view_mut(&mut self) -> TileMut<'_> {
-        TileMut::over(&mut self.storage, self.window, self.kind)
+        let start = cache_line_start(&self.storage);
+        TileMut::over(&mut self.storage[start..], self.window, self.kind)
     }
 }
 

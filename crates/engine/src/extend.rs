@@ -88,17 +88,13 @@ impl AxisNeed {
         }
     }
 
-    fn is_computed(&self, at: i64) -> bool {
-        self.runs.iter().any(|run| (run.at..run.at + run.length).contains(&at))
-    }
-
-    /// The coordinates that the operator sees and that no run fills.
+    /// The coordinates that the operator sees and that no run fills. Runs follow each other without a gap.
     fn unfilled(&self) -> impl Iterator<Item = i64> + '_ {
-        let complete = self.runs.len() == 1
-            && self.runs[0].at <= self.start
-            && self.runs[0].at + self.runs[0].length >= self.end;
-        let range = if complete { 0..0 } else { self.start..self.end };
-        range.filter(|at| !self.is_computed(*at))
+        let (from, to) = match (self.runs.first(), self.runs.last()) {
+            (Some(first), Some(last)) => (first.at, last.at + last.length),
+            _ => (self.end, self.end),
+        };
+        (self.start..from.min(self.end)).chain(to.max(self.start)..self.end)
     }
 }
 

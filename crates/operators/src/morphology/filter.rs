@@ -45,8 +45,9 @@ pub(crate) enum Filter {
     Runs(Runs),
 }
 
-/// Bytes of rows that wait for others in one block of columns: what fits a second-level cache beside the rest.
-const WAITING_BYTES: usize = 256 << 10;
+/// Bytes of rows that wait for others in one block of columns: what fits a second-level cache beside the rest. The wider
+/// the block, the less is done twice at its sides.
+const WAITING_BYTES: usize = 448 << 10;
 
 impl Filter {
     /// For an element.

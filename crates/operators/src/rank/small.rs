@@ -69,7 +69,7 @@ impl<T: Keyed> Method<T> for Small {
         let width = output.width + hull.width - 1;
         let converted = if T::TYPE.is_float() { width * hull.height } else { 0 };
         size.with::<T::Key>(converted)
-            .with::<T::Key>(self.memory::<T::Key>(hull) + ALIGNMENT)
+            .with::<T::Key>(self.memory::<T::Key>(hull))
             .with::<T::Key>(settings.footprint.count)
             .with::<u8>(width)
             .with::<u8>(output.width)
@@ -81,9 +81,7 @@ impl<T: Keyed> Method<T> for Small {
         let (width, (left, top)) = (made.width + hull.width - 1, band.ground.corner);
         let converted = scratch.take::<T::Key>(if T::TYPE.is_float() { width * hull.height } else { 0 });
         let (stride, length) = (self.stride::<T::Key>(hull), self.memory::<T::Key>(hull));
-        let memory = scratch.take::<T::Key>(length + ALIGNMENT);
-        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        let memory = &mut memory[start..][..length];
+        let memory = scratch.take::<T::Key>(length);
         let taps = scratch.take::<T::Key>(footprint.count);
         let (complete, valid) = (scratch.take::<u8>(width), scratch.take::<u8>(made.width));
         let samples = |y: usize| &band.row(top + y)[left..][..width];
