@@ -274,6 +274,30 @@ mod tests {
     }
 
     #[test]
+    fn tiles_of_few_and_of_many_different_values_are_counted() {
+        let footprint = Footprint::rectangle(Size::new(15, 13));
+        for (sample_type, seed, nodata) in
+            [(SampleType::U16, 1, None), (SampleType::I16, 2, Some(Scalar::Integer(9)))]
+        {
+            let mut info = RasterInfo::new(Size::new(150, 90), 1, sample_type);
+            info.nodata = nodata;
+            let many = trial::random(info.clone(), seed);
+            let few = rising(&info, seed);
+            for (input, most) in [(many, usize::MAX), (few, 8_192)] {
+                with_sample!(sample_type, T => {
+                    let mut values: Vec<i64> = input.rows::<T>(0).concat().iter().map(|v| v.to_f64() as i64).collect();
+                    values.sort_unstable();
+                    values.dedup();
+                    assert_eq!(values.len() > 8_192, most == usize::MAX, "{} different values", values.len());
+                    let of = |method| output::<T>(&input, &footprint, Place::Percent(30.0), NodataPolicy::Ignore, method);
+                    let counted = of(T::counted(&footprint, Place::Percent(30.0)));
+                    assert_same_bits(&of(Box::new(Selection)), &counted, "ranks and samples");
+                });
+            }
+        }
+    }
+
+    #[test]
     fn windows_of_more_than_65535_pixels_are_counted() {
         let footprint = Footprint::rectangle(Size::new(261, 255));
         let info = RasterInfo::new(Size::new(40, 9), 1, SampleType::U16);

@@ -9,7 +9,7 @@
 //! ```text
 //! 8 bits     256 bins
 //! 16 bits    256 bins of the high byte; those that hold some window's place are open: they are counted by the low byte as
-//!            well, in 16 bins of 16
+//!            well, in 16 bins of 16; where a tile has few different values, by their ranks, with all bins open
 //! others     the pixels of the tile are sorted, and 16 bits of their place in that order stand for them; the few pixels of the
 //!            bin that is found are looked up one by one
 //! ```
@@ -23,11 +23,13 @@ mod bins;
 mod lanes;
 mod narrow;
 mod open;
+mod ranked;
 mod strips;
 mod wide;
 
 use self::lanes::Counter;
 use self::narrow::Narrow;
+use self::ranked::Ranked;
 use self::strips::Strips;
 use self::wide::Wide;
 use super::filter::Method;
@@ -60,5 +62,6 @@ macro_rules! counted {
     };
 }
 
-counted!(Narrow: u8 i8 u16 i16);
+counted!(Narrow: u8 i8);
+counted!(Ranked: u16 i16);
 counted!(Wide: u32 i32 u64 i64 f32 f64);

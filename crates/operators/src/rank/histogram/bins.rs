@@ -139,11 +139,11 @@ impl<'a, C: Counter> Bins<'a, C> {
         Bins { bins, mark: 0, below: [C::default(); LANES], total: [C::default(); LANES] }
     }
 
-    /// Counts pixels by their high bytes.
+    /// Counts pixels by their high bytes, and those below the mark where it is `marked`.
     #[inline(always)]
-    pub(crate) fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
+    pub(crate) fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>, marked: bool) {
         match pixels.flags {
-            None => self.count_all::<W, X>(pixels.codes, pixels.masks),
+            None => self.count_all::<W, X>(pixels.codes, pixels.masks, marked),
             Some(flags) => {
                 let (mut below, mut total) = (self.below, self.total);
                 for (index, (&code, &flag)) in pixels.codes.iter().zip(flags).enumerate() {
@@ -159,7 +159,7 @@ impl<'a, C: Counter> Bins<'a, C> {
 
     /// Counts pixels that are all data: those that only some windows see one by one, what the rest adds below the mark at once.
     #[inline(always)]
-    fn count_all<W: Way, X: Code>(&mut self, codes: &[X], masks: Masks<'_, C>) {
+    fn count_all<W: Way, X: Code>(&mut self, codes: &[X], masks: Masks<'_, C>, marked: bool) {
         let (before, shared, after) = masks.parts();
         let (first, rest) = codes.split_at(before.len().min(codes.len()));
         let (middle, last) = rest.split_at(masks.shared().min(rest.len()));
@@ -169,7 +169,9 @@ impl<'a, C: Counter> Bins<'a, C> {
             for index in 0..part.len().min(table.len()) {
                 let high = part[index].high();
                 count::<W, C>(&mut self.bins[usize::from(high)], &table[index].0);
-                count::<W, C>(&mut below, masks.of_if(index + skipped, high < self.mark));
+                if marked {
+                    count::<W, C>(&mut below, masks.of_if(index + skipped, high < self.mark));
+                }
             }
         }
         let mut under = 0;
@@ -199,14 +201,14 @@ impl<'a, C: Counter> Bins<'a, C> {
         count::<W, C>(below, masks.of_if(index, high < self.mark));
     }
 
-    /// The bins that hold what is wanted by at least one window; the mark moves to the first of them.
+    /// The bins that hold what is wanted by at least one window; the mark moves to the first of them where it is `marked`.
     #[inline(always)]
-    pub(crate) fn find(&mut self, wanted: &Wanted<C>) -> Found<C> {
-        while self.mark > 0 && is_past(&self.below, &wanted.ends) {
+    pub(crate) fn find(&mut self, wanted: &Wanted<C>, marked: bool) -> Found<C> {
+        while marked && self.mark > 0 && is_past(&self.below, &wanted.ends) {
             self.mark -= 1;
             count::<Out, C>(&mut self.below, &self.bins[usize::from(self.mark)]);
         }
-        while self.mark < 255 {
+        while marked && self.mark < 255 {
             let mut next = self.below;
             count::<In, C>(&mut next, &self.bins[usize::from(self.mark)]);
             if is_past(&next, &wanted.ends) {

@@ -2,6 +2,7 @@
 
 use super::bins::{Code, Found, Pixels, Wanted, advance};
 use super::lanes::{Counter, In, LANES, Lanes, Way, count};
+use super::strips::{LowBins, LowKind};
 
 /// Bins that can be open: as many as windows, so that each may have its own.
 const OPEN: usize = LANES;
@@ -26,19 +27,23 @@ pub(crate) struct OpenBins<'a, C> {
     listed: &'a mut [u16],
 }
 
-impl<'a, C: Counter> OpenBins<'a, C> {
-    /// Lanes that [`OpenBins::new`] takes.
-    pub(crate) const LANES: usize = OPEN * (16 + 256);
+/// Names [`OpenBins`].
+pub(crate) struct Open;
 
-    /// None open; `listed` has room for the pixels of an edge and one more.
-    pub(crate) fn new(memory: &'a mut [Lanes<C>], listed: &'a mut [u16]) -> Self {
+impl<C: Counter> LowKind<C> for Open {
+    type Bins<'a> = OpenBins<'a, C>;
+}
+
+impl<'a, C: Counter> LowBins<'a, C> for OpenBins<'a, C> {
+    const LANES: usize = OPEN * (16 + 256);
+
+    fn new(memory: &'a mut [Lanes<C>], listed: &'a mut [u16]) -> Self {
         let (coarse, fine) = memory.split_at_mut(OPEN * 16);
         OpenBins { place: [CLOSED; 256], holds: [None; OPEN], coarse, fine, listed }
     }
 
-    /// Counts those pixels that lie in open bins.
     #[inline(always)]
-    pub(crate) fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
+    fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
         let mut length = 0;
         for (index, &code) in pixels.codes.iter().enumerate() {
             let open = self.place[usize::from(code.high())] != CLOSED;
@@ -50,20 +55,7 @@ impl<'a, C: Counter> OpenBins<'a, C> {
     }
 
     #[inline(always)]
-    fn count_listed<W: Way, X: Code>(&mut self, length: usize, pixels: Pixels<'_, X, C>) {
-        for &index in &self.listed[..length] {
-            let index = usize::from(index);
-            let (code, mask) = (pixels.codes[index], pixels.masks.of(index));
-            let place = usize::from(self.place[usize::from(code.high())]);
-            let low = usize::from(code.low());
-            count::<W, C>(&mut self.coarse[place * 16 + low / 16], mask);
-            count::<W, C>(&mut self.fine[place * 256 + low], mask);
-        }
-    }
-
-    /// Counts those pixels that lie in the bin `high`, which is open.
-    #[inline(always)]
-    pub(crate) fn count_bin<X: Code>(&mut self, high: u8, pixels: Pixels<'_, X, C>) {
+    fn count_bin<X: Code>(&mut self, high: u8, pixels: Pixels<'_, X, C>) {
         let mut length = 0;
         for (index, &code) in pixels.codes.iter().enumerate() {
             let data = pixels.flags.is_none_or(|flags| flags[index] != 0);
@@ -73,8 +65,7 @@ impl<'a, C: Counter> OpenBins<'a, C> {
         self.count_listed::<In, X>(length, pixels);
     }
 
-    /// Notes that row `row` uses the bin. True where it was closed: it is open now, and empty.
-    pub(crate) fn open(&mut self, high: u8, row: usize) -> bool {
+    fn open(&mut self, high: u8, row: usize) -> bool {
         let place = usize::from(self.place[usize::from(high)]);
         if let Some(Some(held)) = self.holds.get_mut(place) {
             held.1 = row;
@@ -98,10 +89,8 @@ impl<'a, C: Counter> OpenBins<'a, C> {
         true
     }
 
-    /// The low bytes of what is wanted in those windows whose place lies in the bin `high`, which is open, counted
-    /// from that bin's first value. The others' are left as they are.
     #[inline(always)]
-    pub(crate) fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>) {
+    fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>) {
         let place = usize::from(self.place[usize::from(high)]);
         let start = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let mut coarse = start;
@@ -130,6 +119,20 @@ impl<'a, C: Counter> OpenBins<'a, C> {
                     found.before[lane] = coarse.before[lane].plus(fine.before[lane]);
                 }
             }
+        }
+    }
+}
+
+impl<C: Counter> OpenBins<'_, C> {
+    #[inline(always)]
+    fn count_listed<W: Way, X: Code>(&mut self, length: usize, pixels: Pixels<'_, X, C>) {
+        for &index in &self.listed[..length] {
+            let index = usize::from(index);
+            let (code, mask) = (pixels.codes[index], pixels.masks.of(index));
+            let place = usize::from(self.place[usize::from(code.high())]);
+            let low = usize::from(code.low());
+            count::<W, C>(&mut self.coarse[place * 16 + low / 16], mask);
+            count::<W, C>(&mut self.fine[place * 256 + low], mask);
         }
     }
 }

@@ -2,17 +2,13 @@
 
 use fearless_simd::Simd;
 use fearless_simd_macros::simd;
-use swathe_core::{Frame, NodataPolicy, ScratchSize, TileView};
+use swathe_core::{Frame, NodataPolicy, SampleType, ScratchSize, TileView, Window};
 
 use super::bins::{Bins, Code, Found, Pixels, Wanted};
 use super::lanes::{Counter, Edge, Edges, In, LANES, Lanes, Out, Way};
-use super::open::OpenBins;
 use crate::rank::filter::Ground;
 use crate::rank::footprint::Footprint;
 use crate::rank::statistic::Place;
-
-/// Bytes that vectors are best aligned to.
-const ALIGNMENT: usize = 64;
 
 /// What is known of the windows before any pixel is.
 pub(crate) struct Strips<C> {
@@ -26,6 +22,17 @@ pub(crate) struct Strips<C> {
 pub(crate) struct Plane<'a> {
     pub(crate) view: TileView<'a>,
     pub(crate) band: usize,
+}
+
+impl<'a> Plane<'a> {
+    /// A code for each pixel of a window, row after row.
+    pub(crate) fn of_codes(window: Window, codes: &'a [u16]) -> Self {
+        let row_bytes = size_of::<u16>() * window.width;
+        let bytes = bytemuck::cast_slice(codes);
+        let view =
+            TileView::from_bytes(window, 1, SampleType::U16, bytes, row_bytes, row_bytes * window.height);
+        Plane { view: view.expect("a code for each pixel"), band: 0 }
+    }
 }
 
 /// Which columns of the tile are put out together.
@@ -45,15 +52,73 @@ pub(crate) struct Answer<'a, X, C> {
     pub(crate) ends: &'a Lanes<C>,
 }
 
+/// The bins of low bytes, for some or all high bytes.
+pub(crate) trait LowBins<'a, C>: Sized {
+    /// Most lanes of memory that they take.
+    const LANES: usize;
+    /// Whether the walk through the high bytes begins where no window's place is below, which has to be kept up with for
+    /// every pixel, or at the first of them.
+    const FROM_MARK: bool = true;
+
+    /// Empty ones; `listed` has room for the pixels of an edge and one more.
+    fn new(memory: &'a mut [Lanes<C>], listed: &'a mut [u16]) -> Self;
+
+    /// Counts those pixels that have a bin.
+    fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>);
+
+    /// Notes that row `row` uses the bins of the high byte. True where there were none: they are there now, and empty.
+    fn open(&mut self, high: u8, row: usize) -> bool;
+
+    /// Counts those pixels that have that high byte, for which [`LowBins::open`] was true.
+    fn count_bin<X: Code>(&mut self, high: u8, pixels: Pixels<'_, X, C>);
+
+    /// The low bytes of what is wanted in those windows whose place lies at the high byte `high`, counted from the first
+    /// value that has it. The others' are left as they are.
+    fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>);
+}
+
+/// Names a kind of [`LowBins`], whatever memory they borrow.
+pub(crate) trait LowKind<C: Counter> {
+    /// The bins.
+    type Bins<'a>: LowBins<'a, C>;
+}
+
+/// For samples that have no low bytes.
+pub(crate) struct NoBins;
+
+impl<C: Counter> LowKind<C> for NoBins {
+    type Bins<'a> = NoBins;
+}
+
+impl<'a, C: Counter> LowBins<'a, C> for NoBins {
+    const LANES: usize = 0;
+
+    fn new(_: &'a mut [Lanes<C>], _: &'a mut [u16]) -> Self {
+        NoBins
+    }
+
+    #[inline(always)]
+    fn count<W: Way, X: Code>(&mut self, _: Pixels<'_, X, C>) {}
+
+    fn open(&mut self, _: u8, _: usize) -> bool {
+        false
+    }
+
+    fn count_bin<X: Code>(&mut self, _: u8, _: Pixels<'_, X, C>) {}
+
+    #[inline(always)]
+    fn find(&self, _: u8, _: &Wanted<C>, _: &mut Found<C>) {}
+}
+
 impl<C: Counter> Strips<C> {
     pub(crate) fn new(footprint: &Footprint, place: Place) -> Self {
         Strips { footprint: footprint.clone(), place, edges: Edges::new(footprint) }
     }
 
     /// What [`Memory::take`] takes.
-    pub(crate) fn scratch<X: Code>(&self, size: ScratchSize) -> ScratchSize {
-        let lanes = 256 + if X::HAS_LOW { OpenBins::<C>::LANES } else { 0 };
-        size.with::<C>(lanes * LANES + ALIGNMENT).with::<u16>(Edges::<C>::longest(&self.footprint) + 1)
+    pub(crate) fn scratch<L: LowKind<C>>(&self, size: ScratchSize) -> ScratchSize {
+        let listed = Edges::<C>::longest(&self.footprint) + 1;
+        size.with::<Lanes<C>>(256 + L::Bins::LANES).with::<u16>(listed)
     }
 
     /// What windows want that hold `total` values, of which `count` are to be put out, in row `y`.
@@ -89,13 +154,11 @@ pub(crate) struct Memory<'a, C> {
 }
 
 impl<'a, C: Counter> Memory<'a, C> {
-    /// Takes what [`Strips::scratch`] declares.
-    pub(crate) fn take<X: Code>(strips: &Strips<C>, scratch: &mut Frame<'a>) -> Self {
-        let lanes = (256 + if X::HAS_LOW { OpenBins::<C>::LANES } else { 0 }) * LANES;
-        let memory = scratch.take::<C>(lanes + ALIGNMENT);
-        let start = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+    /// Takes what [`Strips::scratch`] declares, or less: `low` lanes for low bytes.
+    pub(crate) fn take(strips: &Strips<C>, low: usize, scratch: &mut Frame<'a>) -> Self {
+        let lanes = 256 + low;
         Memory {
-            lanes: bytemuck::cast_slice_mut(&mut memory[start..][..lanes]),
+            lanes: bytemuck::cast_slice_mut(scratch.take::<C>(lanes * LANES)),
             listed: scratch.take(Edges::<C>::longest(&strips.footprint) + 1),
         }
     }
@@ -126,43 +189,41 @@ impl<C: Counter> Slide<'_, C> {
 
     /// Moves the windows down to output row `y`, the first or the next one.
     #[inline(always)]
-    fn step<X: Code>(&self, y: usize, bins: &mut Bins<'_, C>, mut open: Option<&mut OpenBins<'_, C>>) {
+    fn step<'l, X: Code, L: LowBins<'l, C>>(&self, y: usize, bins: &mut Bins<'_, C>, low: &mut L) {
         let edges = &self.strips.edges;
         match y.checked_sub(1) {
-            None => self.change::<In, X>(&edges.all, y, bins, open),
+            None => self.change::<In, X, L>(&edges.all, y, bins, low),
             Some(above) => {
-                self.change::<In, X>(&edges.entering, y, bins, open.as_deref_mut());
-                self.change::<Out, X>(&edges.leaving, above, bins, open);
+                self.change::<In, X, L>(&edges.entering, y, bins, low);
+                self.change::<Out, X, L>(&edges.leaving, above, bins, low);
             }
         }
     }
 
     /// Counts the pixels of edges of the windows whose first one is that of output row `y`.
     #[inline(always)]
-    fn change<W: Way, X: Code>(
+    fn change<'l, W: Way, X: Code, L: LowBins<'l, C>>(
         &self,
         edges: &[Edge],
         y: usize,
         bins: &mut Bins<'_, C>,
-        mut open: Option<&mut OpenBins<'_, C>>,
+        low: &mut L,
     ) {
         for &edge in edges {
             let pixels = self.pixels::<X>(edge, y);
-            bins.count::<W, X>(pixels);
-            if let Some(open) = open.as_deref_mut() {
-                open.count::<W, X>(pixels);
-            }
+            bins.count::<W, X>(pixels, L::FROM_MARK);
+            low.count::<W, X>(pixels);
         }
     }
 
     /// The low bytes of what is wanted, after the high bytes `high` were found.
     #[inline(always)]
-    fn find_low<X: Code>(
+    fn find_low<'l, X: Code, L: LowBins<'l, C>>(
         &self,
         y: usize,
         wanted: &Wanted<C>,
         high: &Found<C>,
-        open: &mut OpenBins<'_, C>,
+        bins: &mut L,
     ) -> Found<C> {
         let mut low = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let mut left = wanted.ends;
@@ -175,12 +236,12 @@ impl<C: Counter> Slide<'_, C> {
                 left[lane] = if member { C::default() } else { left[lane] };
             }
             let bin = bin.number() as u8;
-            if open.open(bin, y) {
+            if bins.open(bin, y) {
                 for &edge in &self.strips.edges.all {
-                    open.count_bin(bin, self.pixels::<X>(edge, y));
+                    bins.count_bin(bin, self.pixels::<X>(edge, y));
                 }
             }
-            open.find(bin, &group, &mut low);
+            bins.find(bin, &group, &mut low);
         }
         low
     }
@@ -188,7 +249,7 @@ impl<C: Counter> Slide<'_, C> {
 
 /// Runs down a strip, and hands on what was found for each row.
 #[simd]
-pub(crate) fn slide<S: Simd, X: Code, C: Counter>(
+pub(crate) fn slide<S: Simd, X: Code, C: Counter, L: LowKind<C>>(
     _: S,
     strips: &Strips<C>,
     ground: &Ground<'_>,
@@ -199,17 +260,17 @@ pub(crate) fn slide<S: Simd, X: Code, C: Counter>(
 ) {
     let (bins, rest) = memory.lanes.split_at_mut(256);
     let mut bins = Bins::new(bins.try_into().expect("256 bins"));
-    let mut open = X::HAS_LOW.then(|| OpenBins::new(rest, memory.listed));
+    let mut low_bins = L::Bins::new(rest, memory.listed);
     let slide = Slide { strips, ground, plane, strip };
     for y in 0..ground.made.height {
-        slide.step::<X>(y, &mut bins, open.as_mut());
+        slide.step::<X, _>(y, &mut bins, &mut low_bins);
         let wanted = strips.wanted(ground, strip, y, &bins.total);
         let none = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let (mut high, mut low) = (none, none);
         if wanted.windows > 0 {
-            high = bins.find(&wanted);
-            if let Some(open) = &mut open {
-                low = slide.find_low::<X>(y, &wanted, &high, open);
+            high = bins.find(&wanted, L::Bins::FROM_MARK);
+            if X::HAS_LOW {
+                low = slide.find_low::<X, _>(y, &wanted, &high, &mut low_bins);
             }
         }
         let mut codes = [X::default(); LANES];

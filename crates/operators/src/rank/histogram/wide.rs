@@ -3,10 +3,11 @@
 //! Where a tile has more than 65,536 pixels several of them share a code; which one is meant is found among those few.
 
 use fearless_simd::dispatch;
-use swathe_core::{Frame, Sample, SampleType, ScratchSize, Size, TileMut, TileView, Window};
+use swathe_core::{Frame, Sample, ScratchSize, Size, TileMut, Window};
 
 use super::lanes::{Counter, LANES};
-use super::strips::{Answer, Memory, Plane, Strips, slide, strips};
+use super::open::{Open, OpenBins};
+use super::strips::{Answer, LowBins, Memory, Plane, Strips, slide, strips};
 use crate::rank::filter::{Band, Method, Settings};
 use crate::rank::key::{Keyed, key_of, sample_of};
 use crate::rows::mark_all_valid;
@@ -23,7 +24,7 @@ pub(crate) struct Wide<C> {
 impl<T: Keyed, C: Counter> Method<T> for Wide<C> {
     fn scratch(&self, size: ScratchSize, settings: &Settings<T>, output: Size) -> ScratchSize {
         let pixels = settings.footprint.need_with_centre(Window::whole(output)).size().pixels();
-        self.strips.scratch::<u16>(size.with::<[T::Key; 2]>(pixels).with::<u16>(pixels))
+        self.strips.scratch::<Open>(size.with::<[T::Key; 2]>(pixels).with::<u16>(pixels))
     }
 
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
@@ -36,16 +37,8 @@ impl<T: Keyed, C: Counter> Method<T> for Wide<C> {
                 codes[place_of(*pixel)] = code as u16;
             }
         }
-        let view = TileView::from_bytes(
-            band.input.window(),
-            1,
-            SampleType::U16,
-            bytemuck::cast_slice(codes),
-            2 * size.width,
-            2 * size.pixels(),
-        );
-        let plane = Plane { view: view.expect("a code for each pixel"), band: 0 };
-        let mut memory = Memory::take::<u16>(&self.strips, scratch);
+        let plane = Plane::of_codes(band.input.window(), codes);
+        let mut memory = Memory::take(&self.strips, OpenBins::<C>::LANES, scratch);
         for strip in strips(band.ground.made.width) {
             let mut put = |answer: Answer<'_, u16, C>| {
                 let mut valid = [0; LANES];
@@ -65,7 +58,7 @@ impl<T: Keyed, C: Counter> Method<T> for Wide<C> {
                 }
             };
             let (strips, ground) = (&self.strips, &band.ground);
-            dispatch!(level(), simd => slide(simd, strips, ground, plane, strip, &mut memory, &mut put));
+            dispatch!(level(), simd => slide::<_, u16, C, Open>(simd, strips, ground, plane, strip, &mut memory, &mut put));
         }
     }
 }
