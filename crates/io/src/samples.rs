@@ -34,6 +34,14 @@ fn gather_words<const N: usize>(stored: &[u8], sample: usize, samples: usize, sw
     }
 }
 
+/// Fills bytes with one sample, over and over.
+pub(crate) fn repeat(bytes: &mut [u8], sample: &[u8]) {
+    match sample {
+        [first, rest @ ..] if rest.iter().all(|byte| byte == first) => bytes.fill(*first),
+        _ => bytes.chunks_exact_mut(sample.len()).for_each(|to| to.copy_from_slice(sample)),
+    }
+}
+
 /// Turns samples of `size` bytes from one byte order into the other.
 pub(crate) fn swap_bytes(bytes: &mut [u8], size: usize) {
     match size {

@@ -13,6 +13,7 @@ use swathe_core::{Error, ErrorKind, Result};
 use self::fax::{Fax, FaxScheme};
 use self::jpeg::Jpeg;
 use self::lerc::{Lerc, LercWrapping};
+use crate::decompress::{Decompressors, Fault};
 use crate::tiff::layout::Tags;
 use crate::tiff::tag;
 use crate::tiff::unpack::Packing;
@@ -60,8 +61,7 @@ pub(crate) struct BlockShape {
 /// Decoders that are kept from block to block by one reader at a time.
 #[derive(Default)]
 pub(crate) struct Decoders {
-    deflate: Option<libdeflater::Decompressor>,
-    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    streams: Decompressors,
     lzw: lzw::Table,
     /// Room for one row, for predictors.
     pub(crate) row: Vec<u8>,
@@ -74,9 +74,6 @@ impl std::fmt::Debug for Decoders {
         f.debug_struct("Decoders").finish_non_exhaustive()
     }
 }
-
-/// What is wrong with a block, for a message that begins with where it is.
-pub(crate) type Fault = String;
 
 /// The codec of an image, from its compression tag.
 ///
@@ -201,9 +198,9 @@ impl Codec {
                         // Bare LERC is hardly ever larger than its pixels.
                         inner.resize(2 * target.len() + (64 << 10), 0);
                         let length = if lerc.wrapping == LercWrapping::Zstd {
-                            decoders.unzstd(stored, &mut inner)
+                            decoders.streams.unzstd(stored, &mut inner)
                         } else {
-                            decoders.undeflate(stored, &mut inner)
+                            decoders.streams.inflate(stored, &mut inner)
                         };
                         length.map(|length| &inner[..length])
                     }
@@ -227,8 +224,8 @@ impl Codec {
         target: &mut [u8],
     ) -> Result<(), Fault> {
         let run = |decoders: &mut Decoders, out: &mut [u8]| match self {
-            Codec::Zstd => decoders.unzstd(stored, out),
-            _ => decoders.undeflate(stored, out),
+            Codec::Zstd => decoders.streams.unzstd(stored, out),
+            _ => decoders.streams.inflate(stored, out),
         };
         let first = run(decoders, target);
         let length = match first {
@@ -248,31 +245,6 @@ impl Codec {
             return Err(format!("it decodes to {length} bytes, not {}", target.len()));
         }
         Ok(())
-    }
-}
-
-impl Decoders {
-    fn undeflate(&mut self, stored: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
-        let decoder = self.deflate.get_or_insert_with(libdeflater::Decompressor::new);
-        decoder.zlib_decompress(stored, out).map_err(|error| match error {
-            libdeflater::DecompressionError::BadData => "its Deflate stream is damaged".to_owned(),
-            libdeflater::DecompressionError::InsufficientSpace => {
-                format!("it decodes to more than {} bytes", out.len())
-            }
-        })
-    }
-
-    fn unzstd(&mut self, stored: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
-        let decoder = match &mut self.zstd {
-            Some(decoder) => decoder,
-            None => {
-                let fresh = zstd::bulk::Decompressor::new();
-                self.zstd.insert(fresh.map_err(|error| format!("no ZSTD decoder can be made: {error}"))?)
-            }
-        };
-        decoder
-            .decompress_to_buffer(stored, out)
-            .map_err(|error| format!("its ZSTD stream does not decode to {} bytes: {error}", out.len()))
     }
 }
 

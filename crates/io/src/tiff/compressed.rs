@@ -2,7 +2,6 @@
 //! the order in which tiles were handed out. Blocks follow each other row by row, then from west to east, then band by
 //! band; tiles fill one row of blocks before the next, so that the file is the same for any tiles, workers and budget.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use swathe_core::{
@@ -11,11 +10,13 @@ use swathe_core::{
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
+use crate::pool::Pool;
 use crate::tiff::compress::{Encoders, Scheme};
 use crate::tiff::encode::Head;
 use crate::tiff::mask::MaskPage;
 use crate::tiff::tag;
 use crate::tiff::write::{CLASSIC_BYTES, Grid};
+use crate::turns::Turns;
 
 /// A compressed TIFF that is thought out.
 #[derive(Debug)]
@@ -155,21 +156,10 @@ impl CompressedDestination {
             0 => mask.as_ref().map_or(head.end, MaskPage::end),
             _ => end_of(&position.carry)?,
         };
-        let turn = Mutex::new(Turn { next: position.tiles, end, cancelled: false });
+        let turns = Turns::new(position.tiles, end);
         let fill = sparse.then(|| fill_bytes(&info));
-        let encoders = Mutex::default();
-        Ok(Box::new(CompressedSink {
-            file,
-            grid,
-            scheme,
-            fill,
-            big,
-            head,
-            mask,
-            turn,
-            changed: Condvar::new(),
-            encoders,
-        }))
+        let encoders = Pool::default();
+        Ok(Box::new(CompressedSink { file, grid, scheme, fill, big, head, mask, turns, encoders }))
     }
 }
 
@@ -198,52 +188,20 @@ struct CompressedSink {
     big: bool,
     head: Head,
     mask: Option<MaskPage>,
-    turn: Mutex<Turn>,
-    changed: Condvar,
-    /// As many as ever encoded at once.
-    encoders: Mutex<Vec<Encoders>>,
-}
-
-/// Whose turn it is to take a place, and where the file ends.
-#[derive(Debug)]
-struct Turn {
-    next: u64,
-    end: u64,
-    cancelled: bool,
+    turns: Turns,
+    encoders: Pool<Encoders>,
 }
 
 impl CompressedSink {
-    fn lock(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the next `bytes` bytes of the file when it is the tile's turn.
-    fn take_place(&self, sequence: u64, bytes: u64) -> Result<u64> {
-        let mut turn = self.lock();
-        while turn.next != sequence && !turn.cancelled {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        if turn.cancelled {
-            return Err(Error::interrupted("the run stops"));
-        }
-        let place = turn.end;
-        turn.end += bytes;
-        turn.next += 1;
-        drop(turn);
-        self.changed.notify_all();
-        Ok(place)
-    }
-
     /// Encodes every block of a tile, one behind the other; `lengths` becomes theirs. Returns the sum.
     fn encode(
         &self,
         tile: &TileView<'_>,
+        encoders: &mut Encoders,
         block: &mut [u8],
         out: &mut [u8],
         lengths: &mut [u64],
     ) -> Result<usize> {
-        let pooled = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoders = pooled.unwrap_or_default();
         let mut used = 0;
         for ((plane, column, row), stored_length) in self.grid.blocks_of(tile.window()).zip(lengths) {
             let stored = self.grid.block_rows(row) * self.grid.row_bytes();
@@ -256,12 +214,11 @@ impl CompressedSink {
             let length = if left_out {
                 0
             } else {
-                self.scheme.encode(&mut encoders, block, self.grid.row_bytes(), &mut out[used..])?
+                self.scheme.encode(encoders, block, self.grid.row_bytes(), &mut out[used..])?
             };
             *stored_length = length as u64;
             used += length;
         }
-        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoders);
         Ok(used)
     }
 
@@ -320,9 +277,9 @@ impl Sink for CompressedSink {
         let out = scratch.take::<u8>(blocks * most);
         let lengths = scratch.take::<u64>(blocks);
         let begun = Instant::now();
-        let used = self.encode(tile, block, out, lengths)?;
+        let used = self.encoders.with(|encoders| self.encode(tile, encoders, block, out, lengths))?;
         footprint.add_encoding(begun.elapsed());
-        let place = self.take_place(sequence, used as u64)?;
+        let place = self.turns.take(sequence, used as u64)?;
         footprint.set_carry(|carry| carry.extend((place + used as u64).to_le_bytes()));
         if used > 0 {
             self.file.write_at(place, &out[..used], footprint)?;
@@ -337,8 +294,7 @@ impl Sink for CompressedSink {
     }
 
     fn cancel(&self) {
-        self.lock().cancelled = true;
-        self.changed.notify_all();
+        self.turns.cancel();
     }
 
     fn stored_bytes_written(&self) -> u64 {
@@ -346,7 +302,7 @@ impl Sink for CompressedSink {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        let end = self.lock().end;
+        let end = self.turns.end();
         let CompressedSink { file, .. } = *self;
         file.publish(end, flush, journal)?;
         Ok(end)

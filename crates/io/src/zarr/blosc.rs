@@ -3,7 +3,7 @@
 //! Source: c-blosc's `README_CHUNK_FORMAT.rst` and `blosc.c`, version 1.21; bitshuffle's `bshuf_trans_bit_elem`; blosclz,
 //! which is FastLZ with another distance.
 
-use crate::zarr::codec::{Decoders, Fault};
+use crate::decompress::{Decompressors, Fault};
 
 /// Bytes before the places of the blocks.
 const HEADER: usize = 16;
@@ -44,7 +44,7 @@ struct Header {
 pub(super) fn decode(
     stored: &[u8],
     room: &mut Room,
-    decoders: &mut Decoders,
+    streams: &mut Decompressors,
     target: &mut [u8],
 ) -> Result<(), Fault> {
     let short = || format!("its {} bytes are too few for a chunk of Blosc", stored.len());
@@ -81,10 +81,10 @@ pub(super) fn decode(
         let shuffle = if block.len() >= header.sample { header.shuffle } else { Shuffle::None };
         let whole = block.len() == header.block;
         match shuffle {
-            Shuffle::None => header.pieces(from, whole, decoders, block)?,
+            Shuffle::None => header.pieces(from, whole, streams, block)?,
             _ => {
                 room.resize(block.len(), 0);
-                header.pieces(from, whole, decoders, room)?;
+                header.pieces(from, whole, streams, room)?;
                 unshuffle(shuffle, header.sample, room, block);
             }
         }
@@ -106,7 +106,7 @@ impl Header {
         self,
         mut from: &[u8],
         whole: bool,
-        decoders: &mut Decoders,
+        streams: &mut Decompressors,
         target: &mut [u8],
     ) -> Result<(), Fault> {
         let apart = self.splits
@@ -130,8 +130,8 @@ impl Header {
                 0 => blosclz(stored, target).ok_or_else(|| "its blosclz stream is damaged".to_owned())?,
                 1 => lz4_flex::block::decompress_into(stored, target)
                     .map_err(|error| format!("its LZ4 stream is damaged: {error}"))?,
-                3 => decoders.inflate(stored, target)?,
-                4 => decoders.unzstd(stored, target)?,
+                3 => streams.inflate(stored, target)?,
+                4 => streams.unzstd(stored, target)?,
                 other => {
                     return Err(format!("it is compressed by codec {other} of Blosc's, which is not known"));
                 }

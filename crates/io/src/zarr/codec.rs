@@ -1,14 +1,12 @@
 //! From a chunk's stored bytes to its samples, as many as there must be and no more.
 //!
-//! Source: the Zarr codec specifications `bytes`, `gzip`, `zstd`, `blosc`, `crc32c`; RFC 1952, RFC 8878.
+//! Source: the Zarr codec specifications `bytes`, `gzip`, `zstd`, `blosc`, `crc32c`.
 
+use crate::decompress::{Decompressors, Fault};
 use crate::samples;
 use crate::tiff::directory::ByteOrder;
 use crate::zarr::blosc;
 use crate::zarr::metadata::BytesCodec;
-
-/// What is wrong with a chunk, for a message that begins with where it is.
-pub(crate) type Fault = String;
 
 /// Bytes of a checksum behind others.
 pub(crate) const CHECKSUM_BYTES: usize = 4;
@@ -25,8 +23,7 @@ pub(crate) struct Coding {
 /// Decoders that are kept from chunk to chunk by one reader at a time.
 #[derive(Default)]
 pub(crate) struct Decoders {
-    deflate: Option<libdeflater::Decompressor>,
-    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    streams: Decompressors,
     blosc: blosc::Room,
 }
 
@@ -158,13 +155,10 @@ impl Decoders {
     /// Fills `target` from `stored`.
     fn decompress(&mut self, codec: BytesCodec, stored: &[u8], target: &mut [u8]) -> Result<(), Fault> {
         let length = match codec {
-            BytesCodec::Gzip => self.gunzip(stored, target)?,
-            BytesCodec::Zstd => self.unzstd(stored, target)?,
+            BytesCodec::Gzip => self.streams.gunzip(stored, target)?,
+            BytesCodec::Zstd => self.streams.unzstd(stored, target)?,
             BytesCodec::Blosc => {
-                let mut room = std::mem::take(&mut self.blosc);
-                let decoded = blosc::decode(stored, &mut room, self, target);
-                self.blosc = room;
-                decoded?;
+                blosc::decode(stored, &mut self.blosc, &mut self.streams, target)?;
                 target.len()
             }
             BytesCodec::Crc32c => 0,
@@ -173,43 +167,5 @@ impl Decoders {
             return Ok(());
         }
         Err(format!("it decodes to {length} bytes, not {}", target.len()))
-    }
-
-    fn deflate(&mut self) -> &mut libdeflater::Decompressor {
-        self.deflate.get_or_insert_with(libdeflater::Decompressor::new)
-    }
-
-    fn gunzip(&mut self, stored: &[u8], target: &mut [u8]) -> Result<usize, Fault> {
-        let length = self.deflate().gzip_decompress(stored, target);
-        length.map_err(|error| inflate_fault(error, target.len()))
-    }
-
-    /// A zlib stream.
-    pub(crate) fn inflate(&mut self, stored: &[u8], target: &mut [u8]) -> Result<usize, Fault> {
-        let length = self.deflate().zlib_decompress(stored, target);
-        length.map_err(|error| inflate_fault(error, target.len()))
-    }
-
-    /// ZSTD frames.
-    pub(crate) fn unzstd(&mut self, stored: &[u8], target: &mut [u8]) -> Result<usize, Fault> {
-        let decoder = match &mut self.zstd {
-            Some(decoder) => decoder,
-            None => {
-                let fresh = zstd::bulk::Decompressor::new();
-                self.zstd.insert(fresh.map_err(|error| format!("no ZSTD decoder can be made: {error}"))?)
-            }
-        };
-        decoder
-            .decompress_to_buffer(stored, target)
-            .map_err(|error| format!("its ZSTD stream does not decode to {} bytes: {error}", target.len()))
-    }
-}
-
-fn inflate_fault(error: libdeflater::DecompressionError, bytes: usize) -> Fault {
-    match error {
-        libdeflater::DecompressionError::BadData => "its Deflate stream is damaged".to_owned(),
-        libdeflater::DecompressionError::InsufficientSpace => {
-            format!("it decodes to more than {bytes} bytes")
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! How the chunks of an array cover a raster: which dimension is which, and where a sample lies in a chunk.
 
-use swathe_core::{Error, Result, SampleType, Size};
+use swathe_core::{Error, Result, SampleType, Size, Window};
 
 use crate::sweep::Blocks;
 use crate::tiff::directory::ByteOrder;
@@ -130,6 +130,17 @@ impl Layout {
     /// How chunks cover the raster.
     pub(crate) fn blocks(&self) -> Blocks {
         Blocks { raster: self.size, block: self.block, planes: self.bands.div_ceil(self.block_bands) }
+    }
+
+    /// The places of the chunks that a window touches, plane by plane, row by row.
+    pub(crate) fn places(&self, window: Window) -> impl Iterator<Item = Place> + use<> {
+        let (block, planes) = (self.block, self.blocks().planes);
+        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
+        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
+        (0..planes).flat_map(move |plane| {
+            let columns = columns.clone();
+            rows.clone().flat_map(move |row| columns.clone().map(move |column| Place { plane, row, column }))
+        })
     }
 
     /// The number of a chunk: plane by plane, row by row.

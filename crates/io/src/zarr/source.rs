@@ -1,10 +1,11 @@
 //! An array as a source of pixels: chunks are decoded into a cache that readers share, each once in a sweep.
 
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use swathe_core::{Error, Frame, RasterInfo, Result, Size, Source, TileMut, Window};
 
 use crate::cache::{Afterwards, BlockCache, Patience};
+use crate::pool::Pool;
 use crate::samples;
 use crate::sweep::Sweep;
 use crate::tiff::directory::ByteOrder;
@@ -36,8 +37,8 @@ pub(crate) struct ZarrSource {
     info: RasterInfo,
     cache: BlockCache,
     indexes: Option<BlockCache>,
-    /// As many as ever decoded at once, each with room for a stored chunk.
-    decoders: Mutex<Vec<(Vec<u8>, Decoders)>>,
+    /// Each with room for a stored chunk.
+    decoders: Pool<(Vec<u8>, Decoders)>,
     /// The run that was planned, if one was.
     sweep: RwLock<Option<Sweep>>,
     stored_bytes: OnceLock<u64>,
@@ -72,7 +73,7 @@ impl ZarrSource {
             info,
             cache,
             indexes,
-            decoders: Mutex::default(),
+            decoders: Pool::default(),
             sweep: RwLock::default(),
             stored_bytes: OnceLock::new(),
         })
@@ -80,18 +81,11 @@ impl ZarrSource {
 
     /// The parts of chunks that a window touches.
     fn parts(&self, window: Window) -> impl Iterator<Item = Part> + use<> {
-        let (block, planes) = (self.layout.block, self.layout.blocks().planes);
-        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
-        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
-        (0..planes).flat_map(move |plane| {
-            let columns = columns.clone();
-            rows.clone().flat_map(move |row| {
-                columns.clone().map(move |column| {
-                    let (left, top) = ((column * block.width) as i64, (row * block.height) as i64);
-                    let whole = Window::new(left, top, block.width, block.height);
-                    Part { place: Place { plane, row, column }, wanted: whole.intersect(window), whole }
-                })
-            })
+        let block = self.layout.block;
+        self.layout.places(window).map(move |place| {
+            let (left, top) = ((place.column * block.width) as i64, (place.row * block.height) as i64);
+            let whole = Window::new(left, top, block.width, block.height);
+            Part { place, wanted: whole.intersect(window), whole }
         })
     }
 
@@ -142,7 +136,7 @@ impl ZarrSource {
     fn decode(&self, place: Place, block: &mut [u8]) -> Result<()> {
         let (key, number) = self.layout.file(place);
         let missing = |block: &mut [u8]| {
-            fill(block, &self.layout.fill);
+            samples::repeat(block, &self.layout.fill);
             Ok(())
         };
         let Some(file) = self.files.open(&key)? else { return missing(block) };
@@ -158,15 +152,13 @@ impl ZarrSource {
             file.damaged(format_args!("it holds {length} bytes, and {room} are the most that a chunk takes"))
         })?;
         file.check_range(offset, length)?;
-        let kept = self.decoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let (mut stored, mut decoders) = kept.unwrap_or_default();
-        if stored.len() < length {
-            stored.resize(length, 0);
-        }
-        let read = file.read_at(offset, &mut stored[..length]);
-        let decoded = read.map(|()| self.layout.coding.decode(&stored[..length], &mut decoders, block));
-        self.decoders.lock().unwrap_or_else(PoisonError::into_inner).push((stored, decoders));
-        let decoded = decoded?;
+        let decoded = self.decoders.with(|(stored, decoders)| {
+            if stored.len() < length {
+                stored.resize(length, 0);
+            }
+            file.read_at(offset, &mut stored[..length])?;
+            Ok::<_, Error>(self.layout.coding.decode(&stored[..length], decoders, block))
+        })?;
         decoded.map_err(|fault| match self.layout.shards {
             None => file.damaged(fault),
             Some(_) => file.damaged(format_args!("in its part {number}, {fault}")),
@@ -241,7 +233,7 @@ impl ZarrSource {
         for band in first_band..layout.bands.min(first_band + layout.block_bands) {
             for row in 0..part.wanted.height {
                 let row = output.row_bytes_mut(band, (part.wanted.y - window.y) as usize + row);
-                fill(&mut row[from..from + part.wanted.width * size], &layout.fill);
+                samples::repeat(&mut row[from..from + part.wanted.width * size], &layout.fill);
             }
         }
     }
@@ -260,14 +252,6 @@ impl ZarrSource {
             return bytes;
         }
         (bytes as f64 * (count as f64 / files as f64)) as u64
-    }
-}
-
-/// Fills bytes with one sample.
-fn fill(bytes: &mut [u8], sample: &[u8]) {
-    match sample {
-        [first, rest @ ..] if rest.iter().all(|byte| byte == first) => bytes.fill(*first),
-        _ => bytes.chunks_exact_mut(sample.len()).for_each(|to| to.copy_from_slice(sample)),
     }
 }
 

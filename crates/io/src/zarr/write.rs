@@ -1,16 +1,17 @@
 //! A raster as a Zarr store: a file for each block of each band, in any order, so that workers wait for nobody.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use swathe_core::{
     Destination, Error, Footprint, Frame, GeoTransform, Journal, RasterInfo, Result, SampleType, Scalar,
-    ScratchSize, Sink, Size, TileView, Window,
+    ScratchSize, Sink, Size, TileView,
 };
 
 use crate::formats::OutputOptions;
 use crate::output::folder::{FolderPlace, OutputFolder, disk_bytes};
+use crate::pool::Pool;
+use crate::samples;
 use crate::strided::{Interleave, masked_sample};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::{Compression, Encoders, Scheme, WritePredictor};
@@ -247,7 +248,7 @@ impl Destination for ZarrDestination {
         self.write_head(&folder)?;
         let ZarrDestination { info, layout, compression, sparse, masked, .. } = *self;
         let scheme = Scheme::new(compression, WritePredictor::None, info.sample_type, 1)?;
-        let encoders = Mutex::default();
+        let encoders = Pool::default();
         Ok(Box::new(ZarrSink { folder, info, layout, compression, scheme, sparse, masked, encoders }))
     }
 }
@@ -262,8 +263,7 @@ struct ZarrSink {
     scheme: Scheme,
     sparse: bool,
     masked: Option<Vec<u8>>,
-    /// As many as ever encoded at once.
-    encoders: Mutex<Vec<Encoders>>,
+    encoders: Pool<Encoders>,
 }
 
 impl ZarrSink {
@@ -275,13 +275,13 @@ impl ZarrSink {
         let from = (left - window.x as usize) * size;
         for (y, target) in chunk.chunks_exact_mut(block.width * size).enumerate() {
             if top + y >= self.info.size.height {
-                repeat(target, &self.layout.fill);
+                samples::repeat(target, &self.layout.fill);
                 continue;
             }
             let row = top + y - window.y as usize;
             let (pixels, beyond) = target.split_at_mut(width * size);
             pixels.copy_from_slice(&tile.row_bytes(place.plane, row)[from..][..width * size]);
-            repeat(beyond, &self.layout.fill);
+            samples::repeat(beyond, &self.layout.fill);
             if let (Some(masked), Some(mask)) = (&self.masked, tile.mask_row(row)) {
                 let mask = &mask[left - window.x as usize..][..width];
                 let empty = pixels.chunks_exact_mut(size).zip(mask).filter(|(_, flag)| **flag == 0);
@@ -299,22 +299,6 @@ impl ZarrSink {
             }
         }
     }
-
-    /// The places of the chunks that a tile of whole blocks covers.
-    fn places(&self, window: Window) -> impl Iterator<Item = Place> + use<> {
-        let (block, bands) = (self.layout.block, self.info.bands);
-        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
-        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
-        (0..bands).flat_map(move |plane| {
-            let columns = columns.clone();
-            rows.clone().flat_map(move |row| columns.clone().map(move |column| Place { plane, row, column }))
-        })
-    }
-}
-
-/// Fills bytes with one sample.
-fn repeat(bytes: &mut [u8], sample: &[u8]) {
-    bytes.chunks_exact_mut(sample.len()).for_each(|to| to.copy_from_slice(sample));
 }
 
 impl Sink for ZarrSink {
@@ -328,23 +312,22 @@ impl Sink for ZarrSink {
         let bytes = self.layout.block_bytes();
         let chunk = scratch.take::<u8>(bytes);
         let target = scratch.take::<u8>(self.compression.most_bytes(bytes));
-        let pooled = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoders = pooled.unwrap_or_default();
-        for place in self.places(tile.window()) {
-            let begun = Instant::now();
-            self.fill(place, tile, chunk);
-            let key = format!("{ARRAY}/{}", self.layout.file(place).0);
-            if self.sparse
-                && chunk.chunks_exact(self.layout.fill.len()).all(|sample| sample == self.layout.fill)
-            {
-                continue;
+        self.encoders.with(|encoders| {
+            for place in self.layout.places(tile.window()) {
+                let begun = Instant::now();
+                self.fill(place, tile, chunk);
+                let key = format!("{ARRAY}/{}", self.layout.file(place).0);
+                if self.sparse
+                    && chunk.chunks_exact(self.layout.fill.len()).all(|sample| sample == self.layout.fill)
+                {
+                    continue;
+                }
+                let length = self.encode(encoders, chunk, target)?;
+                footprint.add_encoding(begun.elapsed());
+                self.folder.write(&key, &target[..length])?;
             }
-            let length = self.encode(&mut encoders, chunk, target)?;
-            footprint.add_encoding(begun.elapsed());
-            self.folder.write(&key, &target[..length])?;
-        }
-        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoders);
-        Ok(())
+            Ok(())
+        })
     }
 
     fn cancel(&self) {}

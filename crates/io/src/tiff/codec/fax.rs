@@ -11,7 +11,8 @@ use fax::maps::{Mode, black, mode, white};
 use fax::{BitReader, ByteReader};
 use swathe_core::Result;
 
-use super::{BlockShape, Fault};
+use super::BlockShape;
+use crate::decompress::Fault;
 use crate::tiff::layout::Tags;
 use crate::tiff::tag;
 

@@ -16,7 +16,8 @@ use mozjpeg::{ColorSpace, ColorSpaceExt};
 use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr};
 use swathe_core::Result;
 
-use super::{BlockShape, Fault};
+use super::BlockShape;
+use crate::decompress::Fault;
 use crate::tiff::layout::Tags;
 use crate::tiff::tag;
 

@@ -4,7 +4,8 @@ use lerc_core::PixelData;
 use lerc_reader::Decoded;
 use swathe_core::Result;
 
-use super::{BlockShape, Fault};
+use super::BlockShape;
+use crate::decompress::Fault;
 use crate::tiff::layout::Tags;
 use crate::tiff::tag;
 use crate::tiff::unpack::Packing;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use lzma_rust2::XzReader;
 
-use super::Fault;
+use crate::decompress::Fault;
 
 /// The largest dictionary that is taken, in KiB: xz's strongest preset has 64 MiB. Of it, only as much is touched as the
 /// block has bytes.

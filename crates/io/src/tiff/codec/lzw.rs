@@ -5,7 +5,7 @@
 
 use weezl::{BitOrder, LzwStatus};
 
-use super::Fault;
+use crate::decompress::Fault;
 
 /// The code that empties the table, the one that ends the stream, and the first that is free.
 const CLEAR: usize = 256;

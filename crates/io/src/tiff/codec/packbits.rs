@@ -1,6 +1,6 @@
 //! PackBits: a count byte, then so many bytes more, or one byte so many times (TIFF 6.0, section 9).
 
-use super::Fault;
+use crate::decompress::Fault;
 
 /// Fills `target`; what follows it in the stream is not looked at.
 ///

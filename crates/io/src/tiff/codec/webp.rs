@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use image_webp::WebPDecoder;
 
-use super::{BlockShape, Fault};
+use super::BlockShape;
+use crate::decompress::Fault;
 
 /// Decodes a block. A picture without opacity in an image with it is opaque, which is how libwebp saves space.
 ///

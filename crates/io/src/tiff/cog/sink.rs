@@ -5,7 +5,6 @@
 //! pixels, and set aside. At the end the copies' blocks are put into the gap, the smallest copy first, and what is left of the
 //! gap is taken out of the file.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use swathe_core::{
@@ -14,11 +13,13 @@ use swathe_core::{
 };
 
 use crate::output::OutputFile;
+use crate::pool::Pool;
 use crate::tiff::cog::levels::Levels;
 use crate::tiff::cog::pages::{Page, Pages, Room};
 use crate::tiff::cog::reduce::Reducer;
 use crate::tiff::cog::spill::Spill;
 use crate::tiff::compress::Encoders;
+use crate::turns::Turns;
 
 /// What remains of the gap is a multiple of this, which file systems can take out of a file without moving what follows.
 pub(crate) const GAP_UNIT: u64 = 4096;
@@ -150,18 +151,8 @@ pub(crate) struct PyramidSink {
     fill: Option<Vec<u8>>,
     /// Where the raster's own blocks begin until the gap before them is closed.
     main_start: u64,
-    turn: Mutex<Turn>,
-    changed: Condvar,
-    /// As many as ever encoded at once.
-    encoders: Mutex<Vec<Encoders>>,
-}
-
-/// Whose turn it is to take a place, and where the file ends.
-#[derive(Debug)]
-struct Turn {
-    next: u64,
-    end: u64,
-    cancelled: bool,
+    turns: Turns,
+    encoders: Pool<Encoders>,
 }
 
 impl PyramidSink {
@@ -177,38 +168,8 @@ impl PyramidSink {
         main_start: u64,
     ) -> Result<Self> {
         pyramid.pages.write(&file)?;
-        let turn = Mutex::new(Turn { next: 0, end: main_start, cancelled: false });
-        let (changed, encoders) = (Condvar::new(), Mutex::default());
-        Ok(PyramidSink { file, pyramid, spill, fill, main_start, turn, changed, encoders })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the next `bytes` bytes of the file when it is the tile's turn.
-    fn take_place(&self, sequence: u64, bytes: u64) -> Result<u64> {
-        let mut turn = self.lock();
-        while turn.next != sequence && !turn.cancelled {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        if turn.cancelled {
-            return Err(Error::interrupted("the run stops"));
-        }
-        let place = turn.end;
-        turn.end += bytes;
-        turn.next += 1;
-        drop(turn);
-        self.changed.notify_all();
-        Ok(place)
-    }
-
-    fn with_encoders<R>(&self, work: impl FnOnce(&mut Encoders) -> R) -> R {
-        let pooled = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoders = pooled.unwrap_or_default();
-        let result = work(&mut encoders);
-        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoders);
-        result
+        let (turns, encoders) = (Turns::new(0, main_start), Pool::default());
+        Ok(PyramidSink { file, pyramid, spill, fill, main_start, turns, encoders })
     }
 
     /// Writes the raster's own blocks of a tile.
@@ -229,7 +190,7 @@ impl PyramidSink {
         let out = scratch.take::<u8>(places * page.most_each());
         let lengths = scratch.take::<u64>(places * each);
         let begun = Instant::now();
-        let used = self.with_encoders(|encoders| {
+        let used = self.encoders.with(|encoders| {
             let mut used = 0;
             let places = rows.clone().flat_map(|row| columns.clone().map(move |column| (column, row)));
             for (place, lengths) in places.zip(lengths.chunks_exact_mut(each)) {
@@ -240,7 +201,7 @@ impl PyramidSink {
             Ok::<_, Error>(used)
         })?;
         footprint.add_encoding(begun.elapsed());
-        let mut place = self.take_place(sequence, used as u64)?;
+        let mut place = self.turns.take(sequence, used as u64)?;
         if used > 0 {
             self.file.write_at(place, &out[..used], footprint)?;
         }
@@ -332,9 +293,9 @@ impl PyramidSink {
         let out = scratch.take::<u8>(page.most_each());
         let lengths = scratch.take::<u64>(page.blocks_each());
         let fill = self.fill.as_deref();
-        let used = self.with_encoders(|encoders| {
-            page.encode((column, row), tile, fill, (encoders, &mut room), out, lengths)
-        })?;
+        let used = self
+            .encoders
+            .with(|encoders| page.encode((column, row), tile, fill, (encoders, &mut room), out, lengths))?;
         let number = row as u64 * page.image.grid.across() as u64 + column as u64;
         spill.add_blocks((level, number), &out[..used], lengths)
     }
@@ -404,7 +365,7 @@ impl PyramidSink {
             end = self.place_copies(spill, end)?;
         }
         let Some(main) = self.pyramid.main() else { return Ok((end, end)) };
-        let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.lock().end);
+        let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.turns.end());
         let less = self.main_start - start;
         if less > 0 {
             self.file.remove(start..self.main_start, file_end)?;
@@ -443,8 +404,7 @@ impl Sink for PyramidSink {
     }
 
     fn cancel(&self) {
-        self.lock().cancelled = true;
-        self.changed.notify_all();
+        self.turns.cancel();
     }
 
     fn stored_bytes_written(&self) -> u64 {

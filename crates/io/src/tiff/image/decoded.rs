@@ -1,13 +1,14 @@
 //! Reads windows from decoded blocks, which the readers share.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use swathe_core::{Error, Result, Scalar, TileMut, Window};
 
 use super::{Image, MOST_BLOCK_BYTES, Part, Rows};
 use crate::access::InputFile;
 use crate::cache::{Afterwards, BlockCache, Patience};
+use crate::pool::Pool;
 use crate::samples::swap_bytes;
 use crate::sweep::Sweep;
 use crate::tiff::codec::{BlockShape, Decoders, damaged_block};
@@ -20,8 +21,7 @@ use crate::tiff::unpack::{Packing, Place};
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) cache: BlockCache,
-    /// As many as ever decoded at once.
-    decoders: Mutex<Vec<Decoders>>,
+    decoders: Pool<Decoders>,
     /// The run that was planned, if one was.
     sweep: RwLock<Option<Sweep>>,
 }
@@ -30,7 +30,7 @@ impl Decoded {
     /// Room for `limit` blocks of `block_bytes`.
     pub(super) fn new(block_bytes: usize, limit: usize) -> Self {
         let cache = BlockCache::new(block_bytes, limit);
-        Decoded { cache, decoders: Mutex::default(), sweep: RwLock::default() }
+        Decoded { cache, decoders: Pool::default(), sweep: RwLock::default() }
     }
 
     /// Says what the windows will be.
@@ -97,11 +97,9 @@ impl Image {
         self.check_growth(file, number, stored)?;
         let rows = layout.rows(part.top / layout.block.height);
         let make = |block: &mut [u8]| {
-            let kept = decoded.decoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut decoders = kept.unwrap_or_default();
-            let made = self.decode(file, number, stored, rows, &mut decoders, block, buffer, unpacked);
-            decoded.decoders.lock().unwrap_or_else(PoisonError::into_inner).push(decoders);
-            made
+            decoded
+                .decoders
+                .with(|decoders| self.decode(file, number, stored, rows, decoders, block, buffer, unpacked))
         };
         let stride = layout.presented_row_bytes();
         let first = (part.wanted.y as usize - part.top) * stride;
