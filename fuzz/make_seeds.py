@@ -78,6 +78,26 @@ def calc():
             yield bytes([which]) + text.encode()
 
 
+def zarr():
+    packed = subprocess.run(["zstd", "-dcq", FIXTURES.parent / "zarr" / "stores.zst"], capture_output=True, check=True).stdout
+    stored = {}
+    while packed:
+        name_length, length = struct.unpack_from("<II", packed)
+        name = packed[8:8 + name_length].decode()
+        stored[name], packed = packed[8 + name_length:8 + name_length + length], packed[8 + name_length + length:]
+    for name, metadata in stored.items():
+        folder, _, file = name.rpartition("/")
+        if file != "zarr.json" or b'"array"' not in metadata:
+            continue
+        chunks = [other for other in stored if other.startswith(folder + "/") and not other.endswith("zarr.json")]
+        first = min(chunks, key=lambda other: (len(other), other), default=None)
+        if first is None or len(stored[first]) > 12000:
+            continue
+        # How deep the target puts the chunk follows from the metadata's length.
+        deep = max(first[len(folder) + 1:].count("/") - 1, 0)
+        yield metadata + b" " * ((deep - len(metadata)) % 3) + b"\0" + stored[first]
+
+
 def job():
     one = {"version": 1, "read": {"path": "a.tif", "options": {"nodata-value": "3"}},
            "step": [{"operator": "gaussian", "parameters": {"sigma": "2.2"}, "with": [{"path": "b.tif"}]}],
@@ -121,7 +141,7 @@ def dictionary(operators):
 def main():
     listed = json.loads(subprocess.run([sys.argv[1], "operators", "--json"], capture_output=True, text=True, check=True).stdout)
     operators = listed["operators"] if isinstance(listed, dict) else listed
-    targets = {"tiff": tiff(), "npy": npy(), "envi": envi(), "raw": raw(), "table": table(), "calc": calc(), "job": job(),
+    targets = {"tiff": tiff(), "npy": npy(), "envi": envi(), "raw": raw(), "table": table(), "calc": calc(), "job": job(), "zarr": zarr(),
                "plan": plan(operators)}
     for name, seeds in targets.items():
         folder = HERE / "corpus" / name

@@ -11,8 +11,8 @@ use crate::output::{Existing, OutputPlace, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
 use crate::tiff::{
-    CompressedDestination, Compression, Grid, OverviewMethod, Overviews, Scheme, Selected, TiffDestination,
-    TiffLayout, TiffSource, WritePredictor, is_tiff,
+    CompressedDestination, Compression, OverviewMethod, Overviews, Selected, TiffDestination, TiffLayout,
+    TiffSource, WritePredictor, is_tiff,
 };
 use crate::zarr::{self, ZarrSource};
 use crate::{envi, npy, png, raw};
@@ -374,9 +374,8 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
         return Ok(Box::new(TiffDestination::new(place, info, layout)?));
     }
     layout.check(info)?;
-    let grid = Grid::new(info, layout);
-    let scheme = Scheme::new(compression, options.predictor, info.sample_type, grid.samples())?;
-    Ok(Box::new(CompressedDestination::new(place, info, grid, scheme, options.sparse)?))
+    let coding = (compression, options.predictor);
+    Ok(Box::new(CompressedDestination::new(place, info, layout, coding, options.sparse)?))
 }
 
 #[cfg(test)]

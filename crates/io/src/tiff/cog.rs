@@ -5,22 +5,21 @@
 //! before the first directory, as GDAL's COG driver does.
 
 mod levels;
-mod pages;
 mod reduce;
 mod sink;
 mod spill;
 #[cfg(test)]
 mod tests;
 
-use swathe_core::{Destination, Error, Halo, RasterInfo, Result, Sink, Size, with_sample};
+use swathe_core::{Destination, Error, Halo, RasterInfo, Result, Sink, Size};
 
 pub use reduce::OverviewMethod;
 
 use crate::output::{OutputPlace, WriteMethod};
 use crate::tiff::compress::{Compression, WritePredictor};
+use crate::tiff::encoded::{Coding, Page, Pages, fill_bytes};
 use crate::tiff::write::{CLASSIC_BYTES, TiffLayout};
 use levels::Levels;
-use pages::{Coding, Pages};
 use reduce::Reducer;
 use sink::{GAP_UNIT, Pyramid, PyramidSink};
 use spill::{OPEN_BYTES, Spill, SpillPlan, most_open};
@@ -136,7 +135,7 @@ impl CogDestination {
                 framed: options.whole,
             };
             let pages = Pages::new(info, &sizes, options.whole, layout, coding)?;
-            let most = |number: usize| pages.pages.get(number).map_or(Some(0), pages::Page::most_bytes);
+            let most = |number: usize| pages.pages.get(number).map_or(Some(0), Page::most_bytes);
             let copies = (usize::from(options.whole)..pages.pages.len())
                 .try_fold(0_u64, |sum, number| sum.checked_add(most(number)?));
             let main = if options.whole { most(0) } else { Some(0) };
@@ -247,12 +246,4 @@ impl Destination for CogDestination {
         let fill = sparse.then(|| fill_bytes(&info));
         Ok(Box::new(PyramidSink::new(file, pyramid, spill, fill, main_start)?))
     }
-}
-
-/// What readers put where a block is left out: nodata, or 0.
-fn fill_bytes(info: &RasterInfo) -> Vec<u8> {
-    with_sample!(info.sample_type, T => {
-        let nodata = info.nodata.and_then(<T as swathe_core::Sample>::from_scalar).unwrap_or_default();
-        nodata.to_ne_bytes().to_vec()
-    })
 }

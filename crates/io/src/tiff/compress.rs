@@ -150,11 +150,6 @@ impl Scheme {
         Ok(Scheme { compression, predictor, sample_bytes: sample_type.size(), samples })
     }
 
-    /// The codec's number in a file.
-    pub(crate) fn number(&self) -> u16 {
-        self.compression.number()
-    }
-
     /// The most bytes that `bytes` bytes become.
     pub(crate) fn most_bytes(&self, bytes: usize) -> usize {
         self.compression.most_bytes(bytes)

@@ -1,7 +1,6 @@
-//! The mask of a TIFF that is written: a page behind the raster's, a byte per pixel, 255 where there is data.
+//! The mask of an uncompressed TIFF that is written: a page behind the raster's, a byte per pixel, 255 where there is data.
 //!
-//! Its blocks cover the raster as the raster's do and are never compressed, so that they have their places from the
-//! beginning in compressed files too. Bytes rather than bits, because tiles may meet inside a byte of bits.
+//! Its blocks cover the raster as the raster's do. Bytes rather than bits, because tiles may meet inside a byte of bits.
 
 use swathe_core::{Error, Footprint, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, TileView};
 

@@ -143,34 +143,6 @@ impl Grid {
         (plane as u64 * self.down() as u64 + row as u64) * self.across() as u64 + column as u64
     }
 
-    /// The most blocks of one band that a window of this size, which begins at a block's edge, has side by side.
-    pub(crate) fn blocks_of_row(&self, window: Size) -> usize {
-        window.width.div_ceil(self.layout.block.width)
-    }
-
-    /// Plane, column and row of the blocks that a window touches, in the order in which compressed files store them.
-    pub(crate) fn blocks_of(&self, window: Window) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let planes = self.planes();
-        self.block_rows_of(window).filter(|(plane, ..)| *plane == 0).flat_map(move |(_, row, columns)| {
-            columns.flat_map(move |column| (0..planes).map(move |plane| (plane, column, row)))
-        })
-    }
-
-    /// Row by row the planes and columns of the blocks that a window touches.
-    pub(crate) fn block_rows_of(
-        &self,
-        window: Window,
-    ) -> impl Iterator<Item = (usize, usize, Range<usize>)> + use<> {
-        let block = self.layout.block;
-        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
-        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
-        let planes = self.planes();
-        rows.flat_map(move |row| {
-            let columns = columns.clone();
-            (0..planes).map(move |plane| (plane, row, columns.clone()))
-        })
-    }
-
     /// Whether a table's values have 64 bits.
     pub(crate) fn wide_value(&self, offsets: bool, big: bool) -> bool {
         big && (offsets || self.block_bytes() > u32::MAX as usize)

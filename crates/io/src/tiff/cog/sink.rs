@@ -5,21 +5,16 @@
 //! pixels, and set aside. At the end the copies' blocks are put into the gap, the smallest copy first, and what is left of the
 //! gap is taken out of the file.
 
-use std::time::Instant;
-
 use swathe_core::{
-    Error, Footprint, Frame, Journal, Part, Result, ScratchSize, Sink, Size, TileBuffer, TileKind, TileMut,
+    Footprint, Frame, Journal, Part, Result, ScratchSize, Sink, Size, TileBuffer, TileKind, TileMut,
     TileView, Window,
 };
 
 use crate::output::OutputFile;
-use crate::pool::Pool;
 use crate::tiff::cog::levels::Levels;
-use crate::tiff::cog::pages::{Page, Pages, Room};
 use crate::tiff::cog::reduce::Reducer;
 use crate::tiff::cog::spill::Spill;
-use crate::tiff::compress::Encoders;
-use crate::turns::Turns;
+use crate::tiff::encoded::{Appender, Page, Pages};
 
 /// What remains of the gap is a multiple of this, which file systems can take out of a file without moving what follows.
 pub(crate) const GAP_UNIT: u64 = 4096;
@@ -61,16 +56,7 @@ impl Pyramid {
 
     /// Scratch that a worker takes for a tile.
     pub(crate) fn scratch_bytes(&self, tile: Size) -> usize {
-        let main = self.main().map_or(0, |page| {
-            let block = page.image.grid.layout.block;
-            let across = tile.width.div_ceil(block.width);
-            let places = across * tile.height.div_ceil(block.height);
-            room_size(page)
-                .with::<u8>(places.saturating_mul(page.most_each()))
-                .with::<u64>(places * page.blocks_each())
-                .with::<u8>(8 * across)
-                .bytes()
-        });
+        let main = self.main().map_or(0, |page| page.append_bytes(tile));
         let mut size = self.seen(tile);
         let mut bytes = 0_usize;
         for level in 1..=self.levels.near() {
@@ -87,7 +73,7 @@ impl Pyramid {
     /// Scratch to encode the blocks of one place of a copy.
     fn block_scratch_bytes(&self, page: &Page) -> usize {
         let block = Window::whole(page.image.grid.layout.block);
-        room_size(page)
+        page.room_size()
             .with::<u64>(words(self.kind.bytes(block)))
             .with::<u8>(page.most_each())
             .with::<u64>(page.blocks_each())
@@ -125,17 +111,6 @@ impl Pyramid {
     }
 }
 
-fn room_size(page: &Page) -> ScratchSize {
-    let block = page.image.grid.layout.block;
-    ScratchSize::new().with::<u8>(page.block_bytes()).with::<u8>(block.pixels())
-}
-
-/// Memory to encode a page's blocks in.
-fn room<'a>(page: &Page, scratch: &mut Frame<'a>) -> Room<'a> {
-    let pixels = page.image.grid.layout.block.pixels();
-    Room { block: scratch.take::<u8>(page.block_bytes()), flags: scratch.take::<u8>(pixels) }
-}
-
 /// Bytes as the words that a tile is laid over.
 fn words(bytes: usize) -> usize {
     bytes.div_ceil(size_of::<u64>())
@@ -147,12 +122,9 @@ pub(crate) struct PyramidSink {
     file: OutputFile,
     pyramid: Pyramid,
     spill: Option<Spill>,
-    /// One sample of a block that is left out.
-    fill: Option<Vec<u8>>,
     /// Where the raster's own blocks begin until the gap before them is closed.
     main_start: u64,
-    turns: Turns,
-    encoders: Pool<Encoders>,
+    appender: Appender,
 }
 
 impl PyramidSink {
@@ -167,49 +139,10 @@ impl PyramidSink {
         fill: Option<Vec<u8>>,
         main_start: u64,
     ) -> Result<Self> {
-        pyramid.pages.write(&file)?;
-        let (turns, encoders) = (Turns::new(0, main_start), Pool::default());
-        Ok(PyramidSink { file, pyramid, spill, fill, main_start, turns, encoders })
-    }
-
-    /// Writes the raster's own blocks of a tile.
-    fn write_main(
-        &self,
-        page: &Page,
-        sequence: u64,
-        tile: &TileView<'_>,
-        scratch: &mut Frame<'_>,
-        footprint: &mut Footprint,
-    ) -> Result<()> {
-        let (window, block) = (tile.window(), page.image.grid.layout.block);
-        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
-        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
-        let each = page.blocks_each();
-        let places = columns.len() * rows.len();
-        let mut room = room(page, scratch);
-        let out = scratch.take::<u8>(places * page.most_each());
-        let lengths = scratch.take::<u64>(places * each);
-        let begun = Instant::now();
-        let used = self.encoders.with(|encoders| {
-            let mut used = 0;
-            let places = rows.clone().flat_map(|row| columns.clone().map(move |column| (column, row)));
-            for (place, lengths) in places.zip(lengths.chunks_exact_mut(each)) {
-                let fill = self.fill.as_deref();
-                used +=
-                    page.encode(place, tile, fill, (&mut *encoders, &mut room), &mut out[used..], lengths)?;
-            }
-            Ok::<_, Error>(used)
-        })?;
-        footprint.add_encoding(begun.elapsed());
-        let mut place = self.turns.take(sequence, used as u64)?;
-        if used > 0 {
-            self.file.write_at(place, &out[..used], footprint)?;
-        }
-        let buffer = scratch.take::<u8>(8 * columns.len());
-        for (row, lengths) in rows.zip(lengths.chunks_exact(columns.len() * each)) {
-            place = page.write_entries(&self.file, (columns.start, row), place, lengths, buffer)?;
-        }
-        Ok(())
+        pyramid.pages.write(&file, &mut Footprint::default())?;
+        // The tables change when the gap is closed.
+        let appender = Appender::new(0, main_start, fill, false);
+        Ok(PyramidSink { file, pyramid, spill, main_start, appender })
     }
 
     /// Makes the pixels of the smaller copies that a tile owns of the tile and what it sees around it.
@@ -289,11 +222,12 @@ impl PyramidSink {
         scratch: &mut Frame<'_>,
     ) -> Result<()> {
         let page = self.pyramid.page(level);
-        let mut room = room(page, scratch);
+        let mut room = page.room(scratch);
         let out = scratch.take::<u8>(page.most_each());
         let lengths = scratch.take::<u64>(page.blocks_each());
-        let fill = self.fill.as_deref();
+        let fill = self.appender.fill.as_deref();
         let used = self
+            .appender
             .encoders
             .with(|encoders| page.encode((column, row), tile, fill, (encoders, &mut room), out, lengths))?;
         let number = row as u64 * page.image.grid.across() as u64 + column as u64;
@@ -338,7 +272,7 @@ impl PyramidSink {
             let (across, each) = (page.image.grid.across(), page.blocks_each());
             let mut list = vec![0; across * (each + 1)];
             let mut lengths = Vec::with_capacity(across * each);
-            let mut buffer = vec![0; across * 8];
+            let (mut buffer, mut unnoted) = (vec![0; across * 8], Footprint::default());
             for row in 0..page.image.grid.down() {
                 spill.read_list((level, (row * across) as u64), each, &mut list)?;
                 lengths.clear();
@@ -351,7 +285,8 @@ impl PyramidSink {
                     end += length as u64;
                     lengths.extend_from_slice(&entry[1..]);
                 }
-                place = page.write_entries(&self.file, (0, row), place, &lengths, &mut buffer)?;
+                place =
+                    page.write_entries(&self.file, (0, row), place, &lengths, (&mut buffer, &mut unnoted))?;
             }
         }
         Ok(place)
@@ -365,7 +300,7 @@ impl PyramidSink {
             end = self.place_copies(spill, end)?;
         }
         let Some(main) = self.pyramid.main() else { return Ok((end, end)) };
-        let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.turns.end());
+        let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.appender.end());
         let less = self.main_start - start;
         if less > 0 {
             self.file.remove(start..self.main_start, file_end)?;
@@ -395,7 +330,8 @@ impl Sink for PyramidSink {
         footprint: &mut Footprint,
     ) -> Result<()> {
         if let Some(page) = self.pyramid.main() {
-            self.write_main(page, sequence, &tile.crop(own), &mut scratch.inner(), footprint)?;
+            let tile = (sequence, &tile.crop(own));
+            self.appender.write(page, &self.file, tile, &mut scratch.inner(), footprint)?;
         }
         match &self.spill {
             Some(spill) => self.reduce(spill, own, tile, scratch),
@@ -404,7 +340,7 @@ impl Sink for PyramidSink {
     }
 
     fn cancel(&self) {
-        self.turns.cancel();
+        self.appender.cancel();
     }
 
     fn stored_bytes_written(&self) -> u64 {

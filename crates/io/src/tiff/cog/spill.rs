@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::FallocateFlags;
 use swathe_core::{Error, Result, TileKind, TileMut, TileView, Window};
 
-use crate::tiff::cog::pages::Page;
+use crate::tiff::encoded::Page;
 
 /// Where in the file what lies.
 #[derive(Clone, Debug)]

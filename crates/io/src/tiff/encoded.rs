@@ -1,13 +1,20 @@
-//! The directories of a file that stand before all of its blocks, and the blocks of each: the raster, its smaller copies, and
-//! their masks.
+//! The directories of a file that stand before all of its blocks, and the blocks of each, encoded: the raster, its smaller
+//! copies, and their masks. Blocks take their places as they come, in the order in which tiles were handed out.
 
-use swathe_core::{Error, Metadata, RasterInfo, Result, SampleType, Size, TileView, Window};
+use std::time::Instant;
+
+use swathe_core::{
+    Error, Footprint, Frame, Metadata, RasterInfo, Result, SampleType, ScratchSize, Size, TileView, Window,
+    with_sample,
+};
 
 use crate::output::OutputFile;
+use crate::pool::Pool;
 use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
 use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_opacity};
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, TiffLayout};
+use crate::turns::Turns;
 
 /// NewSubfileType of a smaller copy, and of a mask; PhotometricInterpretation of a mask.
 const COPY: u32 = 1;
@@ -98,13 +105,23 @@ impl Pages {
         Ok(Pages { pages: pages.collect(), end })
     }
 
+    /// The largest image.
+    pub(crate) fn first(&self) -> &Page {
+        &self.pages[0]
+    }
+
     /// Writes the directories; their tables follow with the blocks.
     ///
     /// # Errors
     /// As [`OutputFile::write_at`].
-    pub(crate) fn write(&self, file: &OutputFile) -> Result<()> {
-        let parts = self.pages.iter().flat_map(Page::parts);
-        parts.into_iter().try_for_each(|part| file.write_plain(part.at, &part.head.bytes))
+    pub(crate) fn write(&self, file: &OutputFile, footprint: &mut Footprint) -> Result<()> {
+        let mut end = 0;
+        for part in self.pages.iter().flat_map(Page::parts) {
+            file.write_zeros(end..part.at, footprint)?;
+            part.grid.write_head((&part.head, part.big), part.at, file, footprint)?;
+            end = part.head.end;
+        }
+        Ok(())
     }
 
     /// Bytes that the directories hold.
@@ -212,7 +229,7 @@ impl Page {
         for (plane, length) in lengths.iter_mut().enumerate() {
             let part = if plane < planes { Some(&self.image) } else { self.mask.as_ref() };
             let Some(part) = part else { break };
-            let block = &mut room.block[..part.grid.block_bytes()];
+            let block = &mut room.block[..part.grid.block_rows(row) * part.grid.row_bytes()];
             if plane < planes {
                 part.grid.fill_block(plane, column, row, tile, block);
                 if fill.is_some_and(|fill| block.chunks_exact(fill.len()).all(|sample| sample == fill)) {
@@ -256,7 +273,7 @@ impl Page {
         (column, row): (usize, usize),
         mut start: u64,
         lengths: &[u64],
-        buffer: &mut [u8],
+        (buffer, footprint): (&mut [u8], &mut Footprint),
     ) -> Result<u64> {
         let each = self.blocks_each();
         let frame = if self.framed { FRAME as u64 } else { 0 };
@@ -264,7 +281,7 @@ impl Page {
         for (number, (part, plane)) in self.blocks().enumerate() {
             let first = part.grid.number(plane, column, row);
             for &(id, table) in &part.head.tables {
-                let offsets = id == tag::TILE_OFFSETS;
+                let offsets = matches!(id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
                 let size = if part.grid.wide_value(offsets, part.big) { 8 } else { 4 };
                 let bytes = &mut buffer[..lengths.len() / each * size];
                 let mut place = start;
@@ -278,7 +295,7 @@ impl Page {
                     entry.copy_from_slice(&value.to_le_bytes()[..size]);
                     place += lengths.iter().map(|&length| framed(length)).sum::<u64>();
                 }
-                file.write_plain(table + first * size as u64, bytes)?;
+                file.write_at(table + first * size as u64, bytes, footprint)?;
             }
         }
         start += lengths.iter().map(|&length| framed(length)).sum::<u64>();
@@ -291,10 +308,116 @@ impl Page {
         lengths.iter().map(|&length| if length > 0 { length + frame } else { 0 }).sum()
     }
 
+    /// Memory to encode blocks in.
+    pub(crate) fn room_size(&self) -> ScratchSize {
+        let pixels = self.image.grid.layout.block.pixels();
+        ScratchSize::new().with::<u8>(self.block_bytes()).with::<u8>(pixels)
+    }
+
+    /// Takes what [`Page::room_size`] tells.
+    pub(crate) fn room<'a>(&self, scratch: &mut Frame<'a>) -> Room<'a> {
+        let pixels = self.image.grid.layout.block.pixels();
+        Room { block: scratch.take::<u8>(self.block_bytes()), flags: scratch.take::<u8>(pixels) }
+    }
+
+    /// Scratch that [`Appender::write`] takes for a tile.
+    pub(crate) fn append_bytes(&self, tile: Size) -> usize {
+        let block = self.image.grid.layout.block;
+        let across = tile.width.div_ceil(block.width);
+        let places = across.saturating_mul(tile.height.div_ceil(block.height));
+        self.room_size()
+            .with::<u8>(places.saturating_mul(self.most_each()))
+            .with::<u64>(places.saturating_mul(self.blocks_each()))
+            .with::<u8>(8 * across)
+            .bytes()
+    }
+
     /// Every block of a place: its part and its plane.
     fn blocks(&self) -> impl Iterator<Item = (&Part, usize)> {
         self.parts().flat_map(|part| (0..part.grid.planes()).map(move |plane| (part, plane)))
     }
+}
+
+/// Appends the blocks of tiles to a file, encoded by many workers, in the order in which tiles were handed out.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    turns: Turns,
+    pub(crate) encoders: Pool<Encoders>,
+    /// One sample of a block that is left out.
+    pub(crate) fill: Option<Vec<u8>>,
+    /// Whether the tables stay as they are written.
+    pub(crate) notes_tables: bool,
+}
+
+impl Appender {
+    /// Tile `next` comes first, and its blocks from byte `end` on.
+    pub(crate) fn new(next: u64, end: u64, fill: Option<Vec<u8>>, notes_tables: bool) -> Self {
+        Appender { turns: Turns::new(next, end), encoders: Pool::default(), fill, notes_tables }
+    }
+
+    /// Encodes and writes the blocks that a tile of whole blocks covers, and their places; returns where they end. Blocks follow
+    /// each other row by row, then from west to east, then band by band, a mask's last.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`]; Interrupted, where the run stops before it is the tile's turn.
+    pub(crate) fn write(
+        &self,
+        page: &Page,
+        file: &OutputFile,
+        (sequence, tile): (u64, &TileView<'_>),
+        scratch: &mut Frame<'_>,
+        footprint: &mut Footprint,
+    ) -> Result<u64> {
+        let (window, block) = (tile.window(), page.image.grid.layout.block);
+        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
+        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
+        let each = page.blocks_each();
+        let places = columns.len() * rows.len();
+        let mut room = page.room(scratch);
+        let out = scratch.take::<u8>(places * page.most_each());
+        let lengths = scratch.take::<u64>(places * each);
+        let begun = Instant::now();
+        let used = self.encoders.with(|encoders| {
+            let mut used = 0;
+            let places = rows.clone().flat_map(|row| columns.clone().map(move |column| (column, row)));
+            for (place, lengths) in places.zip(lengths.chunks_exact_mut(each)) {
+                let (fill, with) = (self.fill.as_deref(), (&mut *encoders, &mut room));
+                used += page.encode(place, tile, fill, with, &mut out[used..], lengths)?;
+            }
+            Ok::<_, Error>(used)
+        })?;
+        footprint.add_encoding(begun.elapsed());
+        let mut place = self.turns.take(sequence, used as u64)?;
+        if used > 0 {
+            file.write_at(place, &out[..used], footprint)?;
+        }
+        let buffer = scratch.take::<u8>(8 * columns.len());
+        let mut unnoted = Footprint::default();
+        let tables = if self.notes_tables { footprint } else { &mut unnoted };
+        for (row, lengths) in rows.zip(lengths.chunks_exact(columns.len() * each)) {
+            let with = (&mut *buffer, &mut *tables);
+            place = page.write_entries(file, (columns.start, row), place, lengths, with)?;
+        }
+        Ok(place)
+    }
+
+    /// Lets nobody wait for a turn any longer.
+    pub(crate) fn cancel(&self) {
+        self.turns.cancel();
+    }
+
+    /// Where the blocks end that have their places.
+    pub(crate) fn end(&self) -> u64 {
+        self.turns.end()
+    }
+}
+
+/// What readers put where a block is left out: nodata, or 0.
+pub(crate) fn fill_bytes(info: &RasterInfo) -> Vec<u8> {
+    with_sample!(info.sample_type, T => {
+        let nodata = info.nodata.and_then(<T as swathe_core::Sample>::from_scalar).unwrap_or_default();
+        nodata.to_ne_bytes().to_vec()
+    })
 }
 
 /// 255 where there is data.
