@@ -14,6 +14,7 @@ use crate::formats::OutputOptions;
 use crate::output::OutputPlace;
 use crate::raw::parse_interleave;
 use crate::strided::{Companion, Interleave, StridedDestination, StridedSource, Strides, masked_sample};
+use crate::systems::keys_of_wkt;
 use crate::tiff::directory::ByteOrder;
 
 /// A header is read whole; none is longer.
@@ -194,7 +195,7 @@ impl Header {
         let transform = map_transform(&map);
         let keys = self.keys().or_else(|| transform.and_then(|_| code_of_map(&map)).map(keys_of_code));
         let wkt = self.get("coordinate system string").map(str::to_owned);
-        let keys = keys.or_else(|| wkt.as_deref().map(keys_of_text));
+        let keys = keys.or_else(|| wkt.as_deref().map(keys_of_wkt));
         Georeferencing { transform, keys, wkt, ..Georeferencing::default() }
     }
 
@@ -251,18 +252,6 @@ fn code_of_map(map: &[&str]) -> Option<u16> {
 /// The keys of a system that `map info` names.
 fn keys_of_code(code: u16) -> GeoKeys {
     GeoKeys::of_code(code, GEOGRAPHIC.iter().any(|(_, known)| *known == code))
-}
-
-/// A system as text, as keys: user-defined, with the text as its citation, which GDAL and ArcGIS read so.
-fn keys_of_text(wkt: &str) -> GeoKeys {
-    let text = format!("ESRI PE String = {wkt}|");
-    let length = u16::try_from(text.len()).unwrap_or(0);
-    let geographic = wkt.trim_start().to_ascii_uppercase().starts_with("GEOG");
-    let (model, code, citation) = if geographic { (2, 2048, 2049) } else { (1, 3072, 3073) };
-    let user = 32767;
-    let mut directory = vec![1, 1, 0, 4, 1024, 0, 1, model, 1025, 0, 1, 1, code, 0, 1, user];
-    directory.extend([citation, 34737, length, 0]);
-    GeoKeys { directory, doubles: Vec::new(), text }
 }
 
 /// Thinks out an ENVI pair.

@@ -15,7 +15,7 @@ use crate::tiff::{
     TiffSource, WritePredictor, is_tiff,
 };
 use crate::zarr::{self, ZarrSource};
-use crate::{envi, npy, png, raw};
+use crate::{beside, envi, npy, png, raw};
 
 mod pyramids;
 
@@ -220,7 +220,9 @@ pub fn file_of(spec: &str) -> PathBuf {
 
 /// Every file that a raster of that name is read from.
 pub fn files_of(spec: &str) -> Vec<PathBuf> {
-    with_partners(&[file_of(spec)])
+    let mut files = with_partners(&[file_of(spec)]);
+    files.extend(beside::decisive(&file_of(spec)));
+    files
 }
 
 /// Opens a raster: `file`, `file:BAND`, `file:page=N` or `file:overview=N`, numbered from 1, or `store:array=NAME`.

@@ -4,6 +4,7 @@
 
 mod access;
 mod bands;
+mod beside;
 mod cache;
 mod checksum;
 mod decompress;
@@ -25,6 +26,7 @@ mod samples;
 mod strided;
 mod sweep;
 mod synthetic;
+mod systems;
 mod tiff;
 mod turns;
 mod whole_file;

@@ -1,11 +1,14 @@
 //! A TIFF as a source of pixels: one of its pages, with its mask where it has one.
 
+use std::path::Path;
+
 use swathe_core::{
     Colour, Error, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut,
     Window,
 };
 
 use crate::access::InputFile;
+use crate::beside;
 use crate::tiff::describe::describe;
 use crate::tiff::directory::{ByteOrder, Directory, Structure};
 use crate::tiff::image::Image;
@@ -29,6 +32,8 @@ pub(crate) struct TiffSource {
     overviews: Vec<Size>,
     /// Whether the file says that its blocks lie as in a Cloud-Optimized GeoTIFF.
     optimized: bool,
+    /// Files beside it that say more of it.
+    said_beside: Vec<String>,
 }
 
 /// Which image of a file, each number from 0.
@@ -53,9 +58,14 @@ impl TiffSource {
         let pages = Pages::read(&file, &structure, selected.page)?;
         let directory = &structure.directories[pages.chosen];
         let layout = Layout::read(&file, &structure, directory)?;
-        let info = describe(&file, &structure, directory, &layout)?;
+        let mut info = describe(&file, &structure, directory, &layout)?;
+        // What lies beside a file speaks of its first page.
+        let said_beside = match selected.page {
+            0 => beside::add(Path::new(file.name()), &mut info),
+            _ => Vec::new(),
+        };
         let beside =
-            if pages.overviews.is_empty() && selected.page == 0 { beside(&file, selected)? } else { None };
+            if pages.overviews.is_empty() && selected.page == 0 { copies_of(&file, selected)? } else { None };
         let copies = beside.as_ref().map_or(&pages.overviews, |(.., copies)| copies);
         let overviews = copies.iter().map(|copy| copy.size).collect::<Vec<_>>();
         if let Some(number) = selected.overview {
@@ -70,7 +80,9 @@ impl TiffSource {
             Some(number) => fitting_mask(&file, &structure, &structure.directories[number], &layout)?,
             None => None,
         };
-        Ok(TiffSource::new(file, &structure, pages, (layout, mask), (info, overviews)))
+        let mut source = TiffSource::new(file, &structure, pages, (layout, mask), (info, overviews));
+        source.said_beside = said_beside;
+        Ok(source)
     }
 
     /// Opens a smaller copy of a raster, which is described as the raster is.
@@ -111,7 +123,8 @@ impl TiffSource {
         info.mask = mask.is_some() || alpha.is_some();
         let image = Image::new(layout, structure.order);
         let (big, optimized) = (structure.big, is_optimized(&file, structure.big));
-        TiffSource { image, mask, alpha, info, big, pages, overviews, optimized, file }
+        let said_beside = Vec::new();
+        TiffSource { image, mask, alpha, info, big, pages, overviews, optimized, said_beside, file }
     }
 
     /// Reads the mask's part of a tile: 255 where there is data.
@@ -156,9 +169,9 @@ fn fitting_mask(
 
 /// The file of smaller copies beside a file, where there is one. One that cannot be read is no reason to refuse the file
 /// unless a copy was asked for.
-fn beside(file: &InputFile, selected: Selected) -> Result<Option<(InputFile, Structure, Vec<Overview>)>> {
+fn copies_of(file: &InputFile, selected: Selected) -> Result<Option<(InputFile, Structure, Vec<Overview>)>> {
     let name = format!("{}.ovr", file.name());
-    if !std::path::Path::new(&name).is_file() {
+    if !Path::new(&name).is_file() {
         return Ok(None);
     }
     let opened = InputFile::open(&name, Some(file.method())).and_then(|file| {
@@ -278,6 +291,9 @@ impl Source for TiffSource {
         if !self.overviews.is_empty() {
             let sizes = self.overviews.iter().map(Size::to_string).collect::<Vec<_>>();
             details.push(("overviews", sizes.join(", ")));
+        }
+        if !self.said_beside.is_empty() {
+            details.push(("described in", self.said_beside.join(", ")));
         }
         if self.pages.masks > 0 {
             details.push(("masks", self.pages.masks.to_string()));

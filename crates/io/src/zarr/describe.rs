@@ -11,6 +11,7 @@ use swathe_core::{
     Resolution, Scalar,
 };
 
+use crate::systems::{code_of, is_wkt};
 use crate::zarr::attributes::{COLOURS, KEPT, OF_ALL_BANDS, SPOKEN_FOR};
 use crate::zarr::layout::Layout;
 use crate::zarr::metadata::{ArrayCodec, ArrayMetadata, scalar};
@@ -190,37 +191,6 @@ fn spatial_transform(value: &Value) -> Option<GeoTransform> {
     Some(GeoTransform([c, a, b, f, d, e]))
 }
 
-fn is_wkt(text: &str) -> bool {
-    let word = text.trim_start().split('[').next().unwrap_or_default();
-    text.contains('[') && (word.ends_with("CS") || word.ends_with("CRS"))
-}
-
-/// EPSG's code in `EPSG:32633`, in a URL or URN of OGC's, or at the end of well-known text; and whether it is of degrees.
-fn code_of(text: &str) -> Option<(u16, bool)> {
-    let digits = |text: &str| {
-        let number = text.trim_matches(['"', ' ', ',', ']', ')']);
-        number.parse::<u16>().ok()
-    };
-    if is_wkt(text) {
-        // The last authority is that of the whole.
-        let at = text.rfind("AUTHORITY[\"EPSG\"").or_else(|| text.rfind("ID[\"EPSG\""))?;
-        let code = digits(text[at..].split(',').nth(1)?)?;
-        // One that stands within belongs to a part.
-        let is_of_whole = text[at..].find(']').is_some_and(|end| text[at + end + 1..].trim() == "]");
-        let geographic = text.trim_start().starts_with("GEOG");
-        return is_of_whole.then_some((code, geographic));
-    }
-    let lower = text.to_ascii_lowercase();
-    let code = if let Some(code) = lower.strip_prefix("epsg:") {
-        digits(code)?
-    } else if lower.contains("/epsg/") || lower.contains(":epsg:") {
-        digits(lower.rsplit(['/', ':']).next()?)?
-    } else {
-        return None;
-    };
-    Some((code, GeoKeys::is_geographic_code(code)))
-}
-
 /// The map that regular coordinates of pixel centres beside the array say.
 fn transform_of_coordinates(
     files: &ArrayFiles,
@@ -272,28 +242,6 @@ fn coordinate(files: &ArrayFiles, array: &ArrayMetadata, index: u64) -> Option<f
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn codes_are_found() {
-        for (text, code) in [
-            ("EPSG:32633", Some((32633, false))),
-            ("http://www.opengis.net/def/crs/EPSG/0/4326", Some((4326, true))),
-            ("urn:ogc:def:crs:EPSG::3035", Some((3035, false))),
-            (
-                "GEOGCS[\"WGS 84\",UNIT[\"degree\",0.01,AUTHORITY[\"EPSG\",\"9122\"]],AUTHORITY[\"EPSG\",\"4326\"]]",
-                Some((4326, true)),
-            ),
-            (
-                "PROJCRS[\"x\",BASEGEOGCRS[\"WGS 84\",ID[\"EPSG\",4326]],ID[\"EPSG\",32633]]",
-                Some((32633, false)),
-            ),
-            ("PROJCRS[\"x\",BASEGEOGCRS[\"WGS 84\",ID[\"EPSG\",4326]]]", None),
-            ("EPSG:99999999", None),
-            ("OGC:CRS84", None),
-        ] {
-            assert_eq!(code_of(text), code, "{text}");
-        }
-    }
 
     #[test]
     fn nodata_is_a_number_or_coded() {
