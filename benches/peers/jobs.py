@@ -88,6 +88,22 @@ def ndvi():
         {"gdal_calc.py": ("cpu_s", 4), "OTB BandMath": ("cpu_s", 10), "libvips": ("cpu_s", 1.5), "cp": ("wall_s", 1 / 1.3)})
 
 
+def speckle():
+    """Two filters of 7 x 7: enhanced Lee beside what one writes with numexpr and scipy, Lee beside OTB."""
+    def program(way):
+        return Peer(["{python}", "{here}/spread_peers.py", way, "enhanced-lee", "{input}", "{output}"])
+
+    otb = ["otbcli_Despeckle", "-in", "{input}", "-out", "{output}?&gdal:co:TILED=YES", "float", "-filter", "lee",
+           "-filter.lee.rad", "3", "-filter.lee.nblooks", "4"]
+    words = ["{input}", "{output}", "--size", "7", "--looks", "4", "--boundary", "nearest"]
+    return {
+        "enhanced-lee": Job(["enhanced-lee", *words], {"numexpr + scipy": program("scipy"), "numexpr + scipy, strips": program("scipy strips")},
+                            {"numexpr + scipy": ("cpu_s", 20), "numexpr + scipy, strips": ("cpu_s", 6)}),
+        "lee": Job(["lee", *words], {"OTB Despeckle": Peer(otb, {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "2"})},
+                   {"OTB Despeckle": ("cpu_s", 20)}),
+    }
+
+
 # Of a chain: each step's words.
 STEPS = (["enhanced-lee", "--size", "7", "--looks", "4"], ["gaussian", "--sigma", "1.5"], ["cast", "--type", "u8", "--scale", "0.0625"])
 
@@ -129,6 +145,7 @@ JOBS = {
     "ndvi": ndvi(),
     "cubic": resized("cubic", "cubic"),
     "lanczos": resized("lanczos", "lanczos3"),
+    **speckle(),
     "chain": chain(),
 }
 # Costs that should not grow with the window: (job, job it is set beside, at most how many times its CPU time).

@@ -36,6 +36,8 @@ pub(crate) struct Work {
     pub(crate) read: f64,
     /// Separate stretches of the sources' files that are read.
     pub(crate) stretches: f64,
+    /// Bytes of what stages hand on to stages.
+    pub(crate) handed_on: f64,
 }
 
 /// Walks the chain backward from the window that the first `stages` stages make, and tells `visit` of all on the way.
@@ -201,7 +203,11 @@ impl Work {
         let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
         walk_tile(chain, grid, &mut |visit| match visit {
             Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
-            Visit::Buffer { .. } => {}
+            Visit::Buffer { stage, index, window } => {
+                if let StageInput::Stage(_) = chain.input(stage, index) {
+                    work.handed_on += chain.input_info(stage, index).kind().bytes(window) as f64;
+                }
+            }
             Visit::Read { source, window } => {
                 work.read += window.size().pixels() as f64;
                 work.stretches += stretches(window, blocks[source].0, blocks[source].1);

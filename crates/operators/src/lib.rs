@@ -57,6 +57,7 @@ pub static OPERATORS: &[&OperatorSpec] = &[
     &speckle::kuan::SPEC,
     &edges::laplacian::SPEC,
     &speckle::lee::SPEC,
+    &speckle::lee_sigma::SPEC,
     &point::lut::SPEC,
     &rank::extremes::MAXIMUM,
     &focal::mean::SPEC,

@@ -41,6 +41,7 @@ pub static PREPARATIONS: &[&PreparationSpec] = &[
     &PreparationSpec { operator: "gamma-map", ask: crate::speckle::ask },
     &PreparationSpec { operator: "kuan", ask: crate::speckle::ask },
     &PreparationSpec { operator: "lee", ask: crate::speckle::ask },
+    &crate::speckle::lee_sigma::PREPARATION,
     &crate::point::stretch::PREPARATION,
 ];
 

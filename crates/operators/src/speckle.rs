@@ -13,7 +13,9 @@ pub mod frost;
 pub mod gamma_map;
 pub mod kuan;
 pub mod lee;
+pub mod lee_sigma;
 mod looks;
+mod pixel;
 pub mod refined_lee;
 #[cfg(test)]
 mod vectors;

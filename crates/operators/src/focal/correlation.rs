@@ -400,13 +400,15 @@ impl<A: Real> Operator for Correlation<A> {
     ) -> Result<()> {
         let (input, window) = (&inputs[0], output.window());
         clear_mask(output);
-        for x in (0..window.width).step_by(self.block(window.width)) {
-            let columns = self.block(window.width).min(window.width - x);
-            let covered = Window::new(window.x + x as i64, window.y, columns, window.height);
-            let part = input.crop(covered.grow(self.window_halo()));
-            for band in 0..output.bands() {
+        for band in 0..output.bands() {
+            // Looked through in long rows; where something is missing, block by block.
+            let whole = self.load.all_valid(input, band);
+            for x in (0..window.width).step_by(self.block(window.width)) {
+                let columns = self.block(window.width).min(window.width - x);
+                let covered = Window::new(window.x + x as i64, window.y, columns, window.height);
+                let part = input.crop(covered.grow(self.window_halo()));
                 let at = Place { band, x, columns };
-                if self.load.all_valid(&part, band) {
+                if whole || self.load.all_valid(&part, band) {
                     self.whole_block(&part, output, at, &mut scratch.inner());
                 } else {
                     self.broken_block(&part, output, at, &mut scratch.inner());

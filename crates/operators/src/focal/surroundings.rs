@@ -7,6 +7,7 @@ use crate::rows::LoadRows;
 /// The last rows that were read: as many as the window is high, turning over.
 pub(crate) struct Surroundings<'a> {
     window: Size,
+    band: usize,
     width: usize,
     /// `window.height` rows of numbers, 0 where there is no data.
     numbers: &'a mut [f64],
@@ -26,11 +27,17 @@ impl<'a> Surroundings<'a> {
         size.with::<f64>(ring).with::<f64>(ring).with::<u8>(width).with::<usize>(window.height)
     }
 
-    /// Rows of `width` pixels, none of them read yet; `whole` says that all are data.
-    pub(crate) fn take(scratch: &mut Frame<'a>, window: Size, width: usize, whole: bool) -> Self {
+    /// Rows of `width` pixels of a band, none of them read yet; `whole` says that all are data.
+    pub(crate) fn take(
+        scratch: &mut Frame<'a>,
+        window: Size,
+        (band, width): (usize, usize),
+        whole: bool,
+    ) -> Self {
         let ring = window.height * width;
         Surroundings {
             window,
+            band,
             width,
             numbers: scratch.take(ring),
             valid: scratch.take(if whole { 0 } else { ring }),
@@ -41,7 +48,8 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Reads on until the windows that begin with row `y` of the view are complete.
-    pub(crate) fn read_to(&mut self, load: &dyn LoadRows<f64>, view: &TileView<'_>, band: usize, y: usize) {
+    pub(crate) fn read_to(&mut self, load: &dyn LoadRows<f64>, view: &TileView<'_>, y: usize) {
+        let band = self.band;
         while self.read < y + self.window.height {
             let place = self.read % self.window.height * self.width;
             let numbers = &mut self.numbers[place..place + self.width];
@@ -59,6 +67,11 @@ impl<'a> Surroundings<'a> {
         for (j, start) in self.starts.iter_mut().enumerate() {
             *start = (self.read + j) % self.window.height * self.width;
         }
+    }
+
+    /// The band that the rows are of.
+    pub(crate) fn band(&self) -> usize {
+        self.band
     }
 
     /// Row `j` of the windows: pixel `i` of the window around column `x` is number `x + i`.

@@ -242,6 +242,7 @@ impl Operator for OfWindow {
     }
 
     fn scratch_bytes(&self, output: Size) -> usize {
+        let output = Size::new(self.block(output.width), output.height);
         let near = output.width + self.window.width - 1;
         let size = self.spread.scratch(ScratchSize::new(), self.window, output);
         match self.finish {
@@ -258,24 +259,40 @@ impl Operator for OfWindow {
         scratch: &mut Frame<'_>,
     ) -> Result<()> {
         clear_mask(output);
+        let window = output.window();
         for index in 0..output.bands() {
-            let band = Band {
-                input: inputs[0],
-                index,
-                load: &*self.load,
-                whole: self.load.all_valid(&inputs[0], index),
-                window: self.window,
-                policy: self.policy,
-                ddof: self.ddof,
-            };
-            self.run(&band, output, &mut scratch.inner());
+            // Looked through in long rows; where something is missing, block by block.
+            let whole = self.load.all_valid(&inputs[0], index);
+            for x in (0..window.width).step_by(self.block(window.width)) {
+                let columns = self.block(window.width).min(window.width - x);
+                let block = Window::new(window.x + x as i64, window.y, columns, window.height);
+                let input = inputs[0].crop(self.need(0, block));
+                let band = Band {
+                    input,
+                    index,
+                    load: &*self.load,
+                    whole: whole || self.load.all_valid(&input, index),
+                    window: self.window,
+                    policy: self.policy,
+                    ddof: self.ddof,
+                };
+                self.run(&band, &mut output.part(block, block), &mut scratch.inner());
+            }
         }
         hand_on_mask(self.policy, &inputs[0], output);
         Ok(())
     }
 }
 
+/// Columns that are computed together: what a row takes, some 60 bytes a column, then stays in the first-level cache.
+const BLOCK: usize = 256;
+
 impl OfWindow {
+    /// Columns of a block. Wide windows take more of them, since blocks beside each other sum over the same columns.
+    fn block(&self, width: usize) -> usize {
+        BLOCK.max((8 * self.window.width).next_multiple_of(BLOCK)).min(width)
+    }
+
     fn run(&self, band: &Band<'_>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
         let near = band.input.crop(output.window().grow(self.halo));
         match &self.finish {
@@ -290,9 +307,10 @@ impl OfWindow {
                 });
             }
             Finish::OfWindow(finish) => {
-                let mut around = Surroundings::take(scratch, self.window, near.window().width, band.whole);
+                let mut around =
+                    Surroundings::take(scratch, self.window, (band.index, near.window().width), band.whole);
                 self.spread.run(band, scratch, &mut |y, row| {
-                    around.read_to(band.load, &near, band.index, y);
+                    around.read_to(band.load, &near, y);
                     finish.row(&around, row.means, row.variances);
                     self.store_row(band, output, y, row);
                 });

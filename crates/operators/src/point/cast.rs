@@ -28,6 +28,8 @@
 //! # Ok::<(), swathe_core::Error>(())
 //! ```
 
+use fearless_simd::{Simd, dispatch};
+use fearless_simd_macros::simd;
 use swathe_core::{
     Documentation, Edge, Frame, Group, NodataPolicy, Operator, OperatorSpec, Parameter, ParameterKind,
     Parameters, RasterInfo, Result, Sample, SampleType, Scalar, ScratchSize, Size, TileMut, TileView,
@@ -35,6 +37,7 @@ use swathe_core::{
 };
 
 use crate::rows::{LoadRows, Real, StoreRows, loader, storer};
+use crate::simd::level;
 
 /// The description of `cast`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -218,14 +221,19 @@ impl<A: Real> ConvertRow for ByReal<A> {
         let all = self.load.load_valid(input, band, y, values, flags);
         if self.line != Line::SAME {
             let (scale, offset) = (A::of(self.line.scale), A::of(self.line.offset));
-            for value in values.iter_mut() {
-                *value = *value * scale + offset;
-            }
+            dispatch!(level(), simd => along_line(simd, values, scale, offset));
         }
         self.store.store(output, band, y, 0, values);
         if !all {
             self.store.fill(output, band, y, 0, flags);
         }
+    }
+}
+
+#[simd]
+fn along_line<S: Simd, A: Real>(_: S, values: &mut [A], scale: A, offset: A) {
+    for value in values {
+        *value = *value * scale + offset;
     }
 }
 

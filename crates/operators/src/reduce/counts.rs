@@ -17,14 +17,12 @@ pub struct ValueCounts {
     sample_type: SampleType,
     /// For each bit pattern, how often it was seen in data.
     totals: Vec<u64>,
-    /// Tables that pixels are counted in by turns, so that equal neighbours do not wait for each other.
-    recent: [Vec<u32>; TURNS],
+    /// The same of the pixels that came last, in half the bytes: one increment a pixel is all that counting costs, and a table
+    /// of 16-bit patterns takes a quarter of a second-level cache. Several tables by turns gained nothing on real scenes.
+    recent: Vec<u32>,
     recent_pixels: usize,
     missing: u64,
 }
-
-/// Four turns: in flat areas an increment waits for the one before it, and a word of memory holds as many samples of 16 bits.
-const TURNS: usize = 4;
 
 /// True of types so narrow that a table of all values is small.
 pub(super) fn is_narrow(sample_type: SampleType) -> bool {
@@ -35,8 +33,8 @@ pub(super) fn is_narrow(sample_type: SampleType) -> bool {
 trait Pattern: Sample {
     fn pattern(self) -> usize;
 
-    /// Counts a row in tables of all patterns. A table's length is known while it is compiled, so that no index is checked.
-    fn count(row: &[Self], tables: &mut [Vec<u32>; TURNS]);
+    /// Counts a row in a table of all patterns. Its length is known while it is compiled, so that no index is checked.
+    fn count(row: &[Self], table: &mut [u32]);
 }
 
 macro_rules! patterns {
@@ -47,25 +45,10 @@ macro_rules! patterns {
                 self as $unsigned as usize
             }
 
-            fn count(row: &[Self], tables: &mut [Vec<u32>; TURNS]) {
-                const SAMPLES: usize = size_of::<u64>() / size_of::<$type>();
-                let [first, second, third, fourth] = tables.each_mut().map(|table| {
-                    let table: &mut [u32; $count] = table.as_mut_slice().try_into().expect("a table holds every pattern");
-                    table
-                });
-                let (head, words, tail) = bytemuck::pod_align_to::<$type, u64>(row);
-                for &word in words {
-                    // One load of memory for all of them.
-                    for turn in 0..SAMPLES / TURNS {
-                        let bits = word >> (8 * size_of::<$type>() * TURNS * turn);
-                        first[bits as $unsigned as usize] += 1;
-                        second[(bits >> (8 * size_of::<$type>())) as $unsigned as usize] += 1;
-                        third[(bits >> (16 * size_of::<$type>())) as $unsigned as usize] += 1;
-                        fourth[(bits >> (24 * size_of::<$type>())) as $unsigned as usize] += 1;
-                    }
-                }
-                for &sample in head.iter().chain(tail) {
-                    first[sample.pattern()] += 1;
+            fn count(row: &[Self], table: &mut [u32]) {
+                let table: &mut [u32; $count] = table.try_into().expect("a table holds every pattern");
+                for &sample in row {
+                    table[sample.pattern()] += 1;
                 }
             }
         })*
@@ -98,7 +81,7 @@ impl ValueCountsOf {
                 Some(mask) => {
                     for (&sample, &mask) in row.iter().zip(mask) {
                         if validity.holds(sample, mask) {
-                            counts.recent[0][sample.pattern()] += 1;
+                            counts.recent[sample.pattern()] += 1;
                         } else {
                             counts.missing += 1;
                         }
@@ -119,7 +102,7 @@ impl ValueCounts {
         ValueCounts {
             sample_type,
             totals: vec![0; values],
-            recent: std::array::from_fn(|_| vec![0; values]),
+            recent: vec![0; values],
             recent_pixels: 0,
             missing: 0,
         }
@@ -135,10 +118,8 @@ impl ValueCounts {
     }
 
     fn settle(&mut self) {
-        for table in &mut self.recent {
-            for (total, count) in self.totals.iter_mut().zip(table.iter_mut()) {
-                *total += u64::from(std::mem::take(count));
-            }
+        for (total, count) in self.totals.iter_mut().zip(&mut self.recent) {
+            *total += u64::from(std::mem::take(count));
         }
     }
 
@@ -147,9 +128,7 @@ impl ValueCounts {
     }
 
     fn move_to_missing(&mut self, pattern: usize) {
-        for table in &mut self.recent {
-            self.missing += u64::from(std::mem::take(&mut table[pattern]));
-        }
+        self.missing += u64::from(std::mem::take(&mut self.recent[pattern]));
     }
 
     fn value(&self, pattern: usize) -> i64 {
@@ -196,7 +175,7 @@ impl Reduction for ValueCountsOf {
 
     fn partial_bytes(&self) -> usize {
         (self.info.bands << (8 * self.info.sample_type.size()))
-            .saturating_mul(size_of::<u64>() + TURNS * size_of::<u32>())
+            .saturating_mul(size_of::<u64>() + size_of::<u32>())
     }
 
     fn begin(&self) -> Self::Partial {

@@ -54,8 +54,11 @@ impl<T: Sample, A: Real> LoadRows<A> for Loader<T> {
         flags: &mut [u8],
     ) -> bool {
         self.load(view, band, y, values);
-        let all = self.validity.fill_row(view, band, y, flags);
-        if !all {
+        let all = self.row_is_valid(view, band, y);
+        if all {
+            flags.fill(1);
+        } else {
+            self.validity.fill_row(view, band, y, flags);
             for (value, &flag) in values.iter_mut().zip(flags.iter()) {
                 if flag == 0 {
                     *value = A::ZERO;
@@ -70,14 +73,14 @@ impl<T: Sample, A: Real> LoadRows<A> for Loader<T> {
     }
 
     fn all_valid(&self, view: &TileView<'_>, band: usize) -> bool {
-        if !self.validity.can_fail() {
-            return true;
-        }
-        (0..view.window().height).all(|y| {
-            let (samples, mask) = (view.row::<T>(band, y), view.mask_row(y));
-            let validity = self.validity;
-            dispatch!(level(), simd => row_is_valid(simd, validity, samples, mask))
-        })
+        !self.validity.can_fail() || (0..view.window().height).all(|y| self.row_is_valid(view, band, y))
+    }
+}
+
+impl<T: Sample> Loader<T> {
+    fn row_is_valid(&self, view: &TileView<'_>, band: usize, y: usize) -> bool {
+        let (validity, samples, mask) = (self.validity, view.row::<T>(band, y), view.mask_row(y));
+        !validity.can_fail() || dispatch!(level(), simd => row_is_valid(simd, validity, samples, mask))
     }
 }
 

@@ -124,9 +124,12 @@ fn weigh<S: Simd, const N: usize>(
     assert_eq!(rates.len(), N);
     let (mut sums, mut weights) = ([0.0; N], [0.0; N]);
     let (mut weight, mut first) = ([1.0; N], [1.0; N]);
+    // Where no weight falls all are 1, which takes no exponential.
+    let falling = rates.iter().fold(0, |falling, &rate| falling | u64::from(rate != 0.0));
     for ring in rings {
         match ring.weight {
             Weight::One => {}
+            Weight::Exponential(_) if falling == 0 => {}
             Weight::Exponential(distance) => {
                 for i in 0..N {
                     first[i] = exponential(-rates[i] * distance);

@@ -5,16 +5,12 @@
 //! `w = exp(-damping (c - u) / (t - c))`; 0 where `|m| < 1e-10`. *Units*: linear intensity.
 //! *Source*: Lopes, Touzi and Nezry 1990. *Agrees with*: PCI's FELEE with `--boundary nearest`, by the formula.
 
-use fearless_simd::{Simd, dispatch};
-use fearless_simd_macros::simd;
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::{
-    CMAX, DAMPING, DDOF, DOMAIN, HALO_OR_TWICE, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale,
-};
-use crate::focal::window_statistics::{self, Finish, FinishPixel, STD};
+use super::pixel::{PixelFilter, of_pixel};
+use super::{CMAX, DAMPING, DDOF, DOMAIN, HALO_OR_TWICE, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
+use crate::focal::window_statistics::{self, STD};
 use crate::rows::exponential;
-use crate::simd::level;
 
 /// The description of `enhanced-lee`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -58,7 +54,7 @@ fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operat
     let speckle = Speckle::of(parameters)?;
     let damping = parameters.number("damping")?.unwrap_or(1.0);
     let filter = EnhancedLee { noise: speckle.variation, target: speckle.target(parameters), damping };
-    window_statistics::bind(parameters, &inputs[0], scale(parameters), Finish::OfPixel(Box::new(filter)))
+    window_statistics::bind(parameters, &inputs[0], scale(parameters), of_pixel(filter))
 }
 
 #[derive(Clone, Copy)]
@@ -70,23 +66,19 @@ struct EnhancedLee {
     damping: f64,
 }
 
-impl FinishPixel for EnhancedLee {
-    fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-        dispatch!(level(), simd => filter(simd, *self, centres, means, variances));
+impl PixelFilter for EnhancedLee {
+    fn noise(&self) -> f64 {
+        self.noise
     }
-}
 
-#[simd]
-fn filter<S: Simd>(_: S, limits: EnhancedLee, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-    assert!(centres.len() == variances.len() && means.len() == variances.len());
-    let EnhancedLee { noise, target, damping } = limits;
-    for ((value, &mean), &centre) in variances.iter_mut().zip(means).zip(centres) {
+    #[inline(always)]
+    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64 {
+        let EnhancedLee { noise, target, damping } = *self;
         // Everything times the mean, which saves a division.
-        let (deviation, least, greatest) = (value.sqrt(), noise * mean, target * mean);
+        let (deviation, least, greatest) = (variance.sqrt(), noise * mean, target * mean);
         let weight = exponential(-damping * (deviation - least) / (greatest - deviation));
         let mixed = mean * weight + centre * (1.0 - weight);
         let chosen = if deviation >= greatest { centre } else { mixed };
-        let chosen = if deviation <= least || mean < 0.0 { mean } else { chosen };
-        *value = if mean.abs() < LEAST_MEAN { 0.0 } else { chosen };
+        if deviation <= least || mean < 0.0 { mean } else { chosen }
     }
 }

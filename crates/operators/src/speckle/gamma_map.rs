@@ -5,13 +5,11 @@
 //! `d = m^2 b^2 + 4 a L m p`; 0 where `|m| < 1e-10`. *Units*: linear intensity. *Source*: Lopes, Nezry, Touzi and Laur
 //! 1990. *Agrees with*: OTB's `Despeckle -filter gammamap` and PCI's FGAMMA with `--boundary nearest`, by the formula.
 
-use fearless_simd::{Simd, dispatch};
-use fearless_simd_macros::simd;
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::{DDOF, DOMAIN, HALO, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
-use crate::focal::window_statistics::{self, Finish, FinishPixel};
-use crate::simd::level;
+use super::pixel::{PixelFilter, of_pixel};
+use super::{DDOF, DOMAIN, HALO, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
+use crate::focal::window_statistics;
 
 /// The description of `gamma-map`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -36,7 +34,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
     let Speckle { looks, variation } = Speckle::of(parameters)?;
-    let finish = Finish::OfPixel(Box::new(GammaMap { looks, variation }));
+    let finish = of_pixel(GammaMap { looks, variation });
     window_statistics::bind(parameters, &inputs[0], scale(parameters), finish)
 }
 
@@ -47,30 +45,26 @@ struct GammaMap {
     variation: f64,
 }
 
-impl FinishPixel for GammaMap {
-    fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-        dispatch!(level(), simd => filter(simd, *self, centres, means, variances));
+impl PixelFilter for GammaMap {
+    fn noise(&self) -> f64 {
+        self.variation
     }
-}
 
-#[simd]
-fn filter<S: Simd>(_: S, speckle: GammaMap, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-    assert!(centres.len() == variances.len() && means.len() == variances.len());
-    let GammaMap { looks, variation } = speckle;
-    let (noise, target) = (variation * variation, std::f64::consts::SQRT_2 * variation);
-    for ((value, &mean), &centre) in variances.iter_mut().zip(means).zip(centres) {
-        let spread = value.sqrt() / mean;
+    #[inline(always)]
+    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64 {
+        let GammaMap { looks, variation } = *self;
+        let (noise, target) = (variation * variation, std::f64::consts::SQRT_2 * variation);
+        let spread = variance.sqrt() / mean;
         let a = (1.0 + noise) / (spread * spread - noise);
         let b = a - looks - 1.0;
         let d = mean * mean * b * b + 4.0 * a * looks * mean * centre;
         let likely = (b * mean + d.sqrt()) / (2.0 * a);
-        let chosen = if spread <= variation {
+        if spread <= variation {
             mean
         } else if spread >= target {
             centre
         } else {
             likely
-        };
-        *value = if mean.abs() < LEAST_MEAN { 0.0 } else { chosen };
+        }
     }
 }

@@ -6,13 +6,12 @@
 //! *Source*: Kuan, Sawchuk, Strand and Chavel 1987. *Agrees with*: OTB's `Despeckle -filter kuan` and PCI's FKUAN with
 //! `--boundary nearest`, by the formula.
 
-use fearless_simd::{Simd, dispatch};
-use fearless_simd_macros::simd;
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::{DDOF, DOMAIN, HALO, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
-use crate::focal::window_statistics::{self, Finish, FinishPixel};
-use crate::simd::level;
+use super::lee::Linear;
+use super::pixel::of_pixel;
+use super::{DDOF, DOMAIN, HALO, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
+use crate::focal::window_statistics;
 
 /// The description of `kuan`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -37,29 +36,6 @@ pub static SPEC: OperatorSpec = OperatorSpec {
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
     let Speckle { variation, .. } = Speckle::of(parameters)?;
-    let finish = Finish::OfPixel(Box::new(Kuan { noise: variation * variation }));
+    let finish = of_pixel(Linear { variation, divisor: 1.0 + variation * variation });
     window_statistics::bind(parameters, &inputs[0], scale(parameters), finish)
-}
-
-struct Kuan {
-    /// Squared coefficient of variation of speckle alone.
-    noise: f64,
-}
-
-impl FinishPixel for Kuan {
-    fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-        dispatch!(level(), simd => filter(simd, self.noise, centres, means, variances));
-    }
-}
-
-#[simd]
-fn filter<S: Simd>(_: S, noise: f64, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-    assert!(centres.len() == variances.len() && means.len() == variances.len());
-    for ((value, &mean), &centre) in variances.iter_mut().zip(means).zip(centres) {
-        let spread = *value / (mean * mean);
-        let weight = (1.0 - noise / spread) / (1.0 + noise);
-        let mixed = centre * weight + mean * (1.0 - weight);
-        let chosen = if spread < noise { mean } else { mixed };
-        *value = if mean.abs() < LEAST_MEAN { 0.0 } else { chosen };
-    }
 }

@@ -5,13 +5,11 @@
 //! *Agrees with*: OTB's `Despeckle -filter lee` with `--boundary nearest`, by the formula; it gives `m` where `s^2 < 1e-10`,
 //! whatever the unit.
 
-use fearless_simd::{Simd, dispatch};
-use fearless_simd_macros::simd;
 use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Parameters, RasterInfo, Result};
 
-use super::{DDOF, DOMAIN, HALO, LEAST_MEAN, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
-use crate::focal::window_statistics::{self, Finish, FinishPixel};
-use crate::simd::level;
+use super::pixel::{PixelFilter, of_pixel};
+use super::{DDOF, DOMAIN, HALO, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
+use crate::focal::window_statistics;
 
 /// The description of `lee`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -40,29 +38,30 @@ pub static SPEC: OperatorSpec = OperatorSpec {
 
 fn bind(parameters: &Parameters, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
     let Speckle { variation, .. } = Speckle::of(parameters)?;
-    let finish = Finish::OfPixel(Box::new(Lee { noise: variation * variation }));
+    let finish = of_pixel(Linear { variation, divisor: 1.0 });
     window_statistics::bind(parameters, &inputs[0], scale(parameters), finish)
 }
 
-struct Lee {
-    /// Squared coefficient of variation of speckle alone.
-    noise: f64,
+/// The pixel and the mean of its window, mixed in a linear way.
+#[derive(Clone, Copy)]
+pub(super) struct Linear {
+    /// Coefficient of variation of speckle alone.
+    pub(super) variation: f64,
+    /// What the pixel's weight is divided by.
+    pub(super) divisor: f64,
 }
 
-impl FinishPixel for Lee {
-    fn row(&self, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-        dispatch!(level(), simd => filter(simd, self.noise, centres, means, variances));
+impl PixelFilter for Linear {
+    fn noise(&self) -> f64 {
+        self.variation
     }
-}
 
-#[simd]
-fn filter<S: Simd>(_: S, noise: f64, centres: &[f64], means: &[f64], variances: &mut [f64]) {
-    assert!(centres.len() == variances.len() && means.len() == variances.len());
-    for ((value, &mean), &centre) in variances.iter_mut().zip(means).zip(centres) {
-        let spread = *value / (mean * mean);
-        let weight = 1.0 - noise / spread;
+    #[inline(always)]
+    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64 {
+        let noise = self.variation * self.variation;
+        let spread = variance / (mean * mean);
+        let weight = (1.0 - noise / spread) / self.divisor;
         let mixed = centre * weight + mean * (1.0 - weight);
-        let chosen = if spread < noise { mean } else { mixed };
-        *value = if mean.abs() < LEAST_MEAN { 0.0 } else { chosen };
+        if spread < noise { mean } else { mixed }
     }
 }

@@ -2,7 +2,7 @@
 
 use swathe_core::Sample;
 
-use super::lanes::{Counter, In, LANES, Lanes, Masks, Out, Way, count, one_if};
+use super::lanes::{Counter, In, LANES, Lanes, Masks, Out, Way, count, one_if, with_common};
 
 /// A sample as an unsigned number of 8 or 16 bits, of the same order.
 pub(crate) trait Code: Sample {
@@ -125,6 +125,8 @@ pub(crate) struct Found<C> {
 /// 256 bins, with a mark between two of them that no window's place is below.
 pub(crate) struct Bins<'a, C> {
     bins: &'a mut [Lanes<C>; 256],
+    /// What all windows count besides, where there is no mark.
+    common: &'a mut [C],
     mark: u8,
     /// Values below the mark.
     below: Lanes<C>,
@@ -133,10 +135,16 @@ pub(crate) struct Bins<'a, C> {
 }
 
 impl<'a, C: Counter> Bins<'a, C> {
+    /// Lanes of memory that they take.
+    pub(crate) const LANES: usize = 256 + 256 / LANES;
+
     /// Empty ones, in the memory that is given.
-    pub(crate) fn new(bins: &'a mut [Lanes<C>; 256]) -> Self {
-        bins.fill([C::default(); LANES]);
-        Bins { bins, mark: 0, below: [C::default(); LANES], total: [C::default(); LANES] }
+    pub(crate) fn new(memory: &'a mut [Lanes<C>]) -> Self {
+        memory.fill([C::default(); LANES]);
+        let (bins, common) = memory.split_at_mut(256);
+        let bins = bins.try_into().expect("256 bins");
+        let common = bytemuck::cast_slice_mut(common);
+        Bins { bins, common, mark: 0, below: [C::default(); LANES], total: [C::default(); LANES] }
     }
 
     /// Counts pixels by their high bytes, and those below the mark where it is `marked`.
@@ -173,6 +181,13 @@ impl<'a, C: Counter> Bins<'a, C> {
                     count::<W, C>(&mut below, masks.of_if(index + skipped, high < self.mark));
                 }
             }
+        }
+        if !marked && masks.all_see_the_middle() {
+            for &code in middle {
+                let common = &mut self.common[usize::from(code.high())];
+                *common = W::change(*common, C::ONE);
+            }
+            return;
         }
         let mut under = 0;
         for &code in middle {
@@ -218,6 +233,14 @@ impl<'a, C: Counter> Bins<'a, C> {
         }
         let mut found = Found { bin: [C::of(usize::from(self.mark)); LANES], before: self.below };
         let mut sum = self.below;
+        if !marked {
+            for (bin, &common) in self.bins.iter().zip(self.common.iter()) {
+                if !advance(&mut found, &mut sum, &with_common(bin, common), &wanted.ends) {
+                    break;
+                }
+            }
+            return found;
+        }
         for bin in &self.bins[usize::from(self.mark)..] {
             if !advance(&mut found, &mut sum, bin, &wanted.ends) {
                 break;

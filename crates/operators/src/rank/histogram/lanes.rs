@@ -127,6 +127,16 @@ pub(crate) fn count<W: Way, C: Counter>(bin: &mut Lanes<C>, mask: &Lanes<C>) {
     *bin = counts;
 }
 
+/// A bin with what all windows count in common.
+#[inline(always)]
+pub(crate) fn with_common<C: Counter>(bin: &Lanes<C>, common: C) -> Lanes<C> {
+    let mut counts = *bin;
+    for lane in 0..LANES {
+        counts[lane] = counts[lane].plus(common);
+    }
+    counts
+}
+
 /// 1 for the windows that see a pixel, aligned for vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
@@ -162,6 +172,12 @@ impl<'a, C> Masks<'a, C> {
     pub(crate) fn parts(&self) -> (&'a [Mask<C>], &'a Lanes<C>, &'a [Mask<C>]) {
         let (before, rest) = self.table.split_at(LANES - 1);
         (before, &rest[0].0, &rest[1..])
+    }
+
+    /// Whether the mask in the middle names all windows.
+    #[inline(always)]
+    pub(crate) fn all_see_the_middle(&self) -> bool {
+        self.table.len() == 2 * LANES
     }
 
     /// How many pixels share the mask in the middle.

@@ -10,7 +10,7 @@
 use swathe_core::{Frame, ScratchSize, Size, TileMut, Window};
 
 use super::bins::{Code, Found, Pixels, Wanted, advance};
-use super::lanes::{Counter, LANES, Lanes, Way, count};
+use super::lanes::{Counter, LANES, Lanes, Way, count, with_common};
 use super::narrow::put_strips;
 use super::open::{Open, OpenBins};
 use super::strips::{LowBins, LowKind, Memory, Plane, Strips};
@@ -73,7 +73,8 @@ impl<T: Keyed + Code, C: Counter> Method<T> for Ranked<C> {
             let value = value_of[bin_of(code)];
             T::of(value.high(), value.low())
         };
-        let memory = Memory::take(&self.strips, ranks.next_multiple_of(STEP), scratch);
+        let bins = ranks.next_multiple_of(STEP);
+        let memory = Memory::take(&self.strips, bins + bins / LANES, scratch);
         put_strips::<T, u16, C, All>(&self.strips, band, plane, output, memory, sample_of);
     }
 }
@@ -100,16 +101,21 @@ impl<C: Counter> LowKind<C> for All {
 /// A bin for each rank.
 pub(crate) struct AllBins<'a, C> {
     bins: &'a mut [Lanes<C>],
+    /// What all windows count besides. A pixel that all of them see is one addition of a number here, in the first-level cache, in
+    /// place of one of a vector in the second-level cache.
+    common: &'a mut [C],
 }
 
 impl<'a, C: Counter> LowBins<'a, C> for AllBins<'a, C> {
-    const LANES: usize = MOST_VALUES;
+    // A lane of `common` goes with as many bins as there are lanes.
+    const LANES: usize = MOST_VALUES + MOST_VALUES / LANES;
     // There are few high bytes.
     const FROM_MARK: bool = false;
 
     fn new(memory: &'a mut [Lanes<C>], _: &'a mut [u16]) -> Self {
         memory.fill([C::default(); LANES]);
-        AllBins { bins: memory }
+        let (bins, common) = memory.split_at_mut(memory.len() * LANES / (LANES + 1));
+        AllBins { bins, common: bytemuck::cast_slice_mut(common) }
     }
 
     #[inline(always)]
@@ -131,8 +137,15 @@ impl<'a, C: Counter> LowBins<'a, C> for AllBins<'a, C> {
                 count::<W, C>(&mut self.bins[bin_of(part[index])], &table[index].0);
             }
         }
-        for &code in middle {
-            count::<W, C>(&mut self.bins[bin_of(code)], shared);
+        if masks.all_see_the_middle() {
+            for &code in middle {
+                let common = &mut self.common[bin_of(code)];
+                *common = W::change(*common, C::ONE);
+            }
+        } else {
+            for &code in middle {
+                count::<W, C>(&mut self.bins[bin_of(code)], shared);
+            }
         }
     }
 
@@ -146,8 +159,10 @@ impl<'a, C: Counter> LowBins<'a, C> for AllBins<'a, C> {
     fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>) {
         let mut walk = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let mut sum = [C::default(); LANES];
-        for bin in &self.bins[usize::from(high) * STEP % MOST_VALUES..][..STEP] {
-            if !advance(&mut walk, &mut sum, bin, &wanted.ends) {
+        let first = usize::from(high) * STEP % MOST_VALUES;
+        let (bins, common) = (&self.bins[first..][..STEP], &self.common[first..][..STEP]);
+        for (bin, &common) in bins.iter().zip(common) {
+            if !advance(&mut walk, &mut sum, &with_common(bin, common), &wanted.ends) {
                 break;
             }
         }

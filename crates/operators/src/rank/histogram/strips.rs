@@ -118,7 +118,7 @@ impl<C: Counter> Strips<C> {
     /// What [`Memory::take`] takes.
     pub(crate) fn scratch<L: LowKind<C>>(&self, size: ScratchSize) -> ScratchSize {
         let listed = Edges::<C>::longest(&self.footprint) + 1;
-        size.with::<Lanes<C>>(256 + L::Bins::LANES).with::<u16>(listed)
+        size.with::<Lanes<C>>(Bins::<C>::LANES + L::Bins::LANES).with::<u16>(listed)
     }
 
     /// What windows want that hold `total` values, of which `count` are to be put out, in row `y`.
@@ -156,7 +156,7 @@ pub(crate) struct Memory<'a, C> {
 impl<'a, C: Counter> Memory<'a, C> {
     /// Takes what [`Strips::scratch`] declares, or less: `low` lanes for low bytes.
     pub(crate) fn take(strips: &Strips<C>, low: usize, scratch: &mut Frame<'a>) -> Self {
-        let lanes = 256 + low;
+        let lanes = Bins::<C>::LANES + low;
         Memory {
             lanes: bytemuck::cast_slice_mut(scratch.take::<C>(lanes * LANES)),
             listed: scratch.take(Edges::<C>::longest(&strips.footprint) + 1),
@@ -258,8 +258,8 @@ pub(crate) fn slide<S: Simd, X: Code, C: Counter, L: LowKind<C>>(
     memory: &mut Memory<'_, C>,
     put: &mut dyn FnMut(Answer<'_, X, C>),
 ) {
-    let (bins, rest) = memory.lanes.split_at_mut(256);
-    let mut bins = Bins::new(bins.try_into().expect("256 bins"));
+    let (bins, rest) = memory.lanes.split_at_mut(Bins::<C>::LANES);
+    let mut bins = Bins::new(bins);
     let mut low_bins = L::Bins::new(rest, memory.listed);
     let slide = Slide { strips, ground, plane, strip };
     for y in 0..ground.made.height {
