@@ -227,8 +227,15 @@ impl<C: Counter> Slide<'_, C> {
     ) -> Found<C> {
         let mut low = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let mut left = wanted.ends;
-        while let Some(first) = left.iter().position(|&end| end > C::default()) {
-            let bin = high.bin[first];
+        loop {
+            // No bin has so high a number.
+            let mut bin = C::ALL;
+            for lane in 0..LANES {
+                bin = bin.min(if left[lane] > C::default() { high.bin[lane] } else { C::ALL });
+            }
+            if bin == C::ALL {
+                return low;
+            }
             let mut group = Wanted { ends: [C::default(); LANES], windows: 0 };
             for lane in 0..LANES {
                 let member = high.bin[lane] == bin && left[lane] > C::default();
@@ -243,7 +250,6 @@ impl<C: Counter> Slide<'_, C> {
             }
             bins.find(bin, &group, &mut low);
         }
-        low
     }
 }
 
