@@ -231,11 +231,16 @@ impl<'a, C: Counter> Bins<'a, C> {
             }
             (self.mark, self.below) = (self.mark + 1, next);
         }
-        if !marked {
-            return walk(self.bins, self.common, &wanted.ends);
-        }
         let mut found = Found { bin: [C::of(usize::from(self.mark)); LANES], before: self.below };
         let mut sum = self.below;
+        if !marked {
+            for (bin, &common) in self.bins.iter().zip(self.common.iter()) {
+                if !advance(&mut found, &mut sum, &with_common(bin, common), &wanted.ends) {
+                    break;
+                }
+            }
+            return found;
+        }
         for bin in &self.bins[usize::from(self.mark)..] {
             if !advance(&mut found, &mut sum, bin, &wanted.ends) {
                 break;
@@ -243,36 +248,6 @@ impl<'a, C: Counter> Bins<'a, C> {
         }
         found
     }
-}
-
-/// The bins, with what they hold in common, in which places lie; any bin where none is looked for.
-#[inline(always)]
-pub(crate) fn walk<C: Counter>(bins: &[Lanes<C>], common: &[C], ends: &Lanes<C>) -> Found<C> {
-    let mut limits = *ends;
-    for lane in 0..LANES {
-        limits[lane] = if ends[lane] > C::default() { ends[lane] } else { C::ALL };
-    }
-    // Before the first of the places, bins only add up.
-    let (mut first, mut sum) = (0, [C::default(); LANES]);
-    while first < bins.len().min(common.len()) {
-        let mut next = with_common(&bins[first], common[first]);
-        let mut reached = C::default();
-        for lane in 0..LANES {
-            next[lane] = next[lane].plus(sum[lane]);
-            reached = reached.max(if next[lane] >= limits[lane] { C::ALL } else { C::default() });
-        }
-        if reached > C::default() {
-            break;
-        }
-        (first, sum) = (first + 1, next);
-    }
-    let mut found = Found { bin: [C::of(first); LANES], before: sum };
-    for (bin, &common) in bins[first..].iter().zip(&common[first..]) {
-        if !advance(&mut found, &mut sum, &with_common(bin, common), ends) {
-            break;
-        }
-    }
-    found
 }
 
 /// Whether some window's place is among the values that `below` counts.

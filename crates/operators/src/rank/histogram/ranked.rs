@@ -9,8 +9,8 @@
 
 use swathe_core::{Frame, ScratchSize, Size, TileMut, Window};
 
-use super::bins::{Code, Found, Pixels, Wanted, walk};
-use super::lanes::{Counter, LANES, Lanes, Way, count};
+use super::bins::{Code, Found, Pixels, Wanted, advance};
+use super::lanes::{Counter, LANES, Lanes, Way, count, with_common};
 use super::narrow::put_strips;
 use super::open::{Open, OpenBins};
 use super::strips::{LowBins, LowKind, Memory, Plane, Strips};
@@ -157,8 +157,15 @@ impl<'a, C: Counter> LowBins<'a, C> for AllBins<'a, C> {
 
     #[inline(always)]
     fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>) {
+        let mut walk = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
+        let mut sum = [C::default(); LANES];
         let first = usize::from(high) * STEP % MOST_VALUES;
-        let walk = walk(&self.bins[first..][..STEP], &self.common[first..][..STEP], &wanted.ends);
+        let (bins, common) = (&self.bins[first..][..STEP], &self.common[first..][..STEP]);
+        for (bin, &common) in bins.iter().zip(common) {
+            if !advance(&mut walk, &mut sum, &with_common(bin, common), &wanted.ends) {
+                break;
+            }
+        }
         for lane in 0..LANES {
             if wanted.ends[lane] > C::default() {
                 found.bin[lane] = walk.bin[lane];

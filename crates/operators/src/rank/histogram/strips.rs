@@ -227,15 +227,8 @@ impl<C: Counter> Slide<'_, C> {
     ) -> Found<C> {
         let mut low = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let mut left = wanted.ends;
-        loop {
-            // No bin has so high a number.
-            let mut bin = C::ALL;
-            for lane in 0..LANES {
-                bin = bin.min(if left[lane] > C::default() { high.bin[lane] } else { C::ALL });
-            }
-            if bin == C::ALL {
-                return low;
-            }
+        while let Some(first) = left.iter().position(|&end| end > C::default()) {
+            let bin = high.bin[first];
             let mut group = Wanted { ends: [C::default(); LANES], windows: 0 };
             for lane in 0..LANES {
                 let member = high.bin[lane] == bin && left[lane] > C::default();
@@ -250,6 +243,7 @@ impl<C: Counter> Slide<'_, C> {
             }
             bins.find(bin, &group, &mut low);
         }
+        low
     }
 }
 
