@@ -123,11 +123,10 @@ impl Reader<'_> {
             _ => Colour::Undefined,
         };
         colours.truncate(layout.bands);
-        // ExtraSamples speaks of the last bands. Where there are fewer values than bands that nothing else speaks of, GDAL
-        // takes those between for nothing in particular.
-        let first = colours.len().max(layout.bands.saturating_sub(extra.len()));
-        colours.resize(first, Colour::Undefined);
-        colours.extend((first..layout.bands).map(|band| of_extra(extra.get(band - first))));
+        // ExtraSamples speaks of the last bands, also where there are more or fewer values than bands that nothing else
+        // speaks of: GDAL takes those between for nothing in particular.
+        let value = |band: usize| (band + extra.len()).checked_sub(layout.bands).and_then(|at| extra.get(at));
+        colours.extend((colours.len()..layout.bands).map(|band| of_extra(value(band))));
         Ok(colours)
     }
 

@@ -108,7 +108,7 @@ pub(crate) fn describing_tags(info: &RasterInfo, planar: bool) -> Vec<TagValue> 
 
 /// Whether samples can be indices into a table of colours.
 fn is_indexed(info: &RasterInfo) -> bool {
-    info.bands == 1 && matches!(info.sample_type, SampleType::U8 | SampleType::U16)
+    matches!(info.sample_type, SampleType::U8 | SampleType::U16)
 }
 
 /// PhotometricInterpretation, and a value of ExtraSamples for each band that it does not speak of.
