@@ -283,3 +283,20 @@ pub(crate) fn directory(
     bytes.extend(values);
     Head { bytes, tables: places, end: table_at, next }
 }
+
+#[cfg(test)]
+mod tests {
+    use swathe_core::Size;
+
+    use super::*;
+
+    #[test]
+    fn what_a_palette_stands_beside_is_told() {
+        let mut info = RasterInfo::new(Size::new(3, 2), 2, SampleType::U8);
+        info.metadata.colours = vec![Colour::Palette, Colour::Alpha];
+        assert_eq!(colours(&info), (1, vec![2]), "without a table they are no indices");
+        info.metadata.palette = vec![[1, 2, 3]];
+        assert_eq!(colours(&info), (3, vec![2]));
+        assert!(has_opacity(&info));
+    }
+}
