@@ -27,9 +27,9 @@ class Entrant(NamedTuple):
     name: str
     command: list
     output: Path
-    flushed: bool
-    environment: dict
-    pixels: bool
+    flushed: bool = False
+    environment: dict = {}
+    pixels: bool = False
 
 
 class Run(NamedTuple):
