@@ -261,7 +261,8 @@ fn is_past<C: Counter>(below: &Lanes<C>, ends: &Lanes<C>) -> bool {
 }
 
 /// Adds a bin to the `sum` of those before it, moves the windows whose place lies after it to the next one, and says
-/// whether there are any.
+/// whether there are any. A walk that first only adds bins up, to the first of the places, and goes on from there like this took 1.1 to
+/// 1.25 times as long.
 #[inline(always)]
 pub(crate) fn advance<C: Counter>(
     found: &mut Found<C>,
