@@ -62,11 +62,19 @@ const CASES: &[Case] = &[
         &["o.npy"],
     ),
     case("pipeline ! read a.tif ! mean --size 3 ! integral ! write o.tif --strips", &["o.tif"]),
+    case("components b.tif o.tif --of equal --compress zstd", &["o.tif"]),
+    case("distance z.tif o.tif --strips 16", &["o.tif"]),
+    case("gaussian a.tif o.zarr --sigma 3 --block 128x128", &["o.zarr"]),
+    case("copy c.tif o.zarr --block 200x100 --compress none", &["o.zarr"]),
+    case("integral m.tif o.zarr --compress deflate --block 256x64 --set SPARSE=yes", &["o.zarr"]),
     anew("copy a.tif o.tif --format cog --compress deflate", &["o.tif"]),
     anew("gaussian m.tif o.tif --sigma 2 --format cog --compress zstd", &["o.tif"]),
     anew("stretch a.tif o.png --percentiles 2,98 --type u8", &["o.png"]),
     anew("copy m.tif o.png", &["o.png"]),
 ];
+
+/// What is in a place from the beginning.
+const INPUTS: [&str; 5] = ["a.tif", "b.tif", "c.tif", "m.tif", "z.tif"];
 
 /// A place to be killed in, with its inputs.
 struct Place {
@@ -80,6 +88,7 @@ impl Place {
         place.well(&format!("generate b.tif --size {size} --seed 2"));
         place.well(&format!("generate c.tif --size {size} --bands 3 --type u8"));
         place.well("copy a.tif m.tif --nodata-value 900");
+        place.well("calc z.tif A%97>0 -A a.tif --type u8");
         for name in place.names() {
             if name.ends_with(".receipt") {
                 fs::remove_file(place.folder.path().join(name)).expect("a receipt can be removed");
@@ -128,19 +137,31 @@ impl Place {
         names
     }
 
+    /// The bytes of a file, or the names and bytes of all that is in a folder.
     fn read(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.path().join(name)).ok()
+        content(&self.path().join(name)).ok()
+    }
+
+    /// Puts an older output of a name there.
+    fn put_old(&self, name: &str) {
+        let path = self.path().join(name);
+        let _ = fs::remove_dir_all(&path);
+        let written = if name.ends_with(".zarr") {
+            fs::create_dir(&path).and_then(|()| fs::write(path.join("zarr.json"), "an older output"))
+        } else {
+            fs::write(path, "an older output")
+        };
+        written.expect("the folder can be written");
     }
 
     /// Everything that is no input, which is taken away.
     fn taken(&self) -> BTreeMap<String, Vec<u8>> {
-        let made = self
-            .names()
-            .into_iter()
-            .filter(|name| !["a.tif", "b.tif", "c.tif", "m.tif"].contains(&name.as_str()));
+        let made = self.names().into_iter().filter(|name| !INPUTS.contains(&name.as_str()));
         made.map(|name| {
             let bytes = self.read(&name).unwrap_or_default();
-            fs::remove_file(self.path().join(&name)).expect("what was made can be removed");
+            let path = self.path().join(&name);
+            let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            removed.expect("what was made can be removed");
             (name, bytes)
         })
         .collect()
@@ -155,6 +176,24 @@ impl Place {
         assert!(results.keys().eq(sorted(case.files)), "`{}` left {:?}", case.line, results.keys());
         results
     }
+}
+
+/// The bytes of a file, or the names and bytes of all that is in a folder.
+fn content(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !path.is_dir() {
+        return fs::read(path);
+    }
+    let entries = fs::read_dir(path)?.collect::<std::io::Result<Vec<_>>>()?;
+    let mut paths = entries.iter().map(fs::DirEntry::path).collect::<Vec<_>>();
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let bytes = content(&path)?;
+        all.extend(path.file_name().unwrap_or_default().as_encoded_bytes());
+        all.extend((bytes.len() as u64).to_le_bytes());
+        all.extend(bytes);
+    }
+    Ok(all)
 }
 
 fn sorted(files: &'static [&'static str]) -> Vec<&'static str> {
@@ -242,8 +281,22 @@ fn killed_at_any_moment() {
 }
 
 /// What a run does at its end, and when it begins: each call is one that it is killed before.
-const CALLS: [&str; 9] =
-    ["rename", "linkat", "unlink", "ftruncate", "fchmod", "fsync", "fdatasync", "fallocate", "flock"];
+const CALLS: [&str; 14] = [
+    "rename",
+    "renameat2",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "ftruncate",
+    "fchmod",
+    "chmod",
+    "fsync",
+    "fdatasync",
+    "syncfs",
+    "fallocate",
+    "flock",
+];
 
 /// Whether the system has a tool that kills at a call.
 fn can_kill_at_calls() -> bool {
@@ -259,7 +312,7 @@ fn killed_at_every_step_of_the_end() {
     }
     let place = Place::new("300x200");
     let every = std::env::var_os("SWATHE_KILLS").is_some();
-    let numbers: &[usize] = if every { &[0, 1, 3, 4, 8, 23, 25] } else { &[1, 3, 23] };
+    let numbers: &[usize] = if every { &[0, 1, 3, 4, 8, 23, 25, 28, 30] } else { &[1, 3, 25, 28] };
     let mut killed = 0;
     for case in numbers.iter().map(|&number| &CASES[number]) {
         // With what is flushed, which the others leave out.
@@ -269,10 +322,8 @@ fn killed_at_every_step_of_the_end() {
         for call in CALLS {
             for number in 1.. {
                 // An older output is there, which stays whole until the new one is.
-                let old = b"an older output".to_vec();
-                case.files.iter().for_each(|name| {
-                    fs::write(place.path().join(name), &old).expect("the folder can be written");
-                });
+                case.files.iter().for_each(|name| place.put_old(name));
+                let old = place.read(case.files[0]);
                 let inject = format!("inject={call}:signal=SIGKILL:when={number}");
                 let ended = Command::new("strace")
                     .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject])
@@ -288,7 +339,7 @@ fn killed_at_every_step_of_the_end() {
                 killed += 1;
                 let found = place.read(case.files[0]);
                 assert!(
-                    found.as_ref() == Some(&old) || found.as_ref() == reference.get(case.files[0]),
+                    found == old || found.as_ref() == reference.get(case.files[0]),
                     "`{}` killed at {call} {number}: neither the old output nor the new one",
                     case.line
                 );

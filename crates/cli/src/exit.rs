@@ -86,7 +86,7 @@ pub(crate) fn of(outcome: Result<Done, Error>) -> ExitCode {
 
 fn code(kind: ErrorKind) -> u8 {
     match kind {
-        ErrorKind::Io => 1,
+        ErrorKind::Io | ErrorKind::UnderWay => 1,
         ErrorKind::Usage => 2,
         ErrorKind::Limit => 3,
         ErrorKind::Damaged => 4,

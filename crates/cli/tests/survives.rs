@@ -28,7 +28,9 @@ const CASES: &[Case] = &[
     Case { line: "mean m.tif o.tif --size 9 --strips 32", files: &["o.tif"] },
     // A mask, whose blocks are compressed with the raster's.
     Case { line: "erode k.tif o.tif --size 5 --compress zstd:1", files: &["o.tif"] },
+    Case { line: "gaussian m.tif o.zarr --sigma 3 --block 128x128", files: &["o.zarr"] },
     // Two sweeps: the first is made again.
+    Case { line: "components a.tif o.tif --of equal --compress zstd", files: &["o.tif"] },
     Case { line: "stretch a.tif o.tif --percentiles 2,98 --compress zstd", files: &["o.tif"] },
 ];
 
@@ -50,9 +52,9 @@ fn line(case: &Case) -> String {
 
 /// The bytes of what a run leaves, which are taken away.
 fn taken(folder: &Folder, case: &Case) -> Vec<Vec<u8>> {
-    let bytes = case.files.iter().map(|name| std::fs::read(folder.file(name)).unwrap()).collect();
+    let bytes = case.files.iter().map(|name| folder.content(name)).collect();
     for name in folder.names().iter().filter(|name| name.starts_with("o.")) {
-        std::fs::remove_file(folder.file(name)).unwrap();
+        folder.remove(name);
     }
     bytes
 }

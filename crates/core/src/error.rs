@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Damaged,
     /// Understood, and not supported.
     Unsupported,
+    /// Another run is at work on the same output.
+    UnderWay,
     /// Stopped by a signal or by the caller.
     Interrupted,
     /// Our bug.

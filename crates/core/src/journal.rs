@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::geometry::Size;
 
-/// Bytes of an output file: `count` stretches of `length` bytes, each `stride` behind the one before.
+/// Bytes of an output file, or of a folder's files as [`Files`] lays them one behind the other: `count` stretches of `length` bytes, each `stride` behind the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Where the first stretch begins.
@@ -20,6 +20,44 @@ pub struct Extent {
     pub checksum: u64,
 }
 
+/// The files of an output that is a folder, numbered: some that are named, and behind them those of a grid. Each has 2^32
+/// bytes of one range of offsets, so that stretches are told of as if all were one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Names within the folder, parts joined by `/`.
+    pub named: Vec<String>,
+    /// What the names of the grid's files begin with.
+    pub before: String,
+    /// How many there are along each side of the grid. A file's name ends in its place along each, joined by `/`; the
+    /// last side counts fastest.
+    pub sides: Vec<u64>,
+}
+
+impl Files {
+    /// The most bytes of one file.
+    pub const MOST_BYTES: u64 = 1 << 32;
+
+    /// Where a file of the grid begins.
+    pub fn grid_offset(&self, number: u64) -> u64 {
+        (self.named.len() as u64).saturating_add(number).saturating_mul(Files::MOST_BYTES)
+    }
+
+    /// The name of the file that holds the byte at an offset; none where there is no such file.
+    pub fn name_at(&self, offset: u64) -> Option<String> {
+        let number = offset / Files::MOST_BYTES;
+        let Some(mut left) = number.checked_sub(self.named.len() as u64) else {
+            return self.named.get(number as usize).cloned();
+        };
+        let mut places = Vec::with_capacity(self.sides.len());
+        for side in self.sides.iter().rev() {
+            places.push((left.checked_rem(*side)?).to_string());
+            left /= side;
+        }
+        places.reverse();
+        (left == 0 && !places.is_empty()).then(|| format!("{}{}", self.before, places.join("/")))
+    }
+}
+
 /// The checksum of several stretches from that of the earlier ones and the next one's; their order counts.
 pub const fn fold(earlier: u64, next: u64) -> u64 {
     (earlier.rotate_left(23) ^ next).wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -31,7 +69,10 @@ pub struct Footprint {
     recorded: bool,
     extents: Vec<Extent>,
     carry: Vec<u8>,
+    files: Option<Files>,
     encoding: Duration,
+    computing: Duration,
+    waiting: Duration,
 }
 
 impl Footprint {
@@ -74,6 +115,38 @@ impl Footprint {
     /// Time that went into encoding.
     pub fn encoding(&self) -> Duration {
         self.encoding
+    }
+
+    /// Adds time in which a sink computed what it writes.
+    pub fn add_computing(&mut self, time: Duration) {
+        self.computing += time;
+    }
+
+    /// Time in which a sink computed what it writes.
+    pub fn computing(&self) -> Duration {
+        self.computing
+    }
+
+    /// Adds time in which a tile waited for its turn.
+    pub fn add_waiting(&mut self, time: Duration) {
+        self.waiting += time;
+    }
+
+    /// Time in which a tile waited for its turn.
+    pub fn waiting(&self) -> Duration {
+        self.waiting
+    }
+
+    /// Says of an output's head that it is a folder of these files.
+    pub fn set_files(&mut self, files: &Files) {
+        if self.recorded {
+            self.files = Some(files.clone());
+        }
+    }
+
+    /// The files, where the output is a folder.
+    pub fn files(&self) -> Option<&Files> {
+        self.files.as_ref()
     }
 
     /// What was written.
@@ -119,10 +192,21 @@ pub struct Naming {
     pub partial: String,
     /// The name it is to have, in the same folder.
     pub name: String,
-    /// Its size in bytes.
+    /// Its size in bytes; that of all its files, where it is a folder.
     pub bytes: u64,
     /// The checksum of a small file that is not written tile by tile.
     pub checksum: Option<u64>,
+    /// What a folder is known by.
+    pub folder: Option<FolderMark>,
+}
+
+/// What tells a new folder from the one that it replaces, whichever of the two names it has by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FolderMark {
+    /// The number that the file system knows it by, whatever its name.
+    pub inode: u64,
+    /// Whether another of the name was there, and is to go.
+    pub replaces: bool,
 }
 
 /// A journal that can be opened when a run begins.
@@ -130,8 +214,8 @@ pub trait Keep: Send {
     /// Opens the journal for a run over `tiles` tiles of size `tile` by `threads` workers.
     ///
     /// # Errors
-    /// Usage, where an earlier run's journal is of another job, of other inputs or of another version; Io, where another
-    /// run is at work on the same output, or nothing can be written.
+    /// Usage, where an earlier run's journal is of another job, of other inputs or of another version; UnderWay, where another
+    /// run is at work on the same output; Io, where nothing can be written.
     fn open(self: Box<Self>, tile: Size, tiles: u64, threads: usize) -> Result<Box<dyn Journal>>;
 }
 
@@ -202,6 +286,19 @@ mod tests {
         let mut forgotten = Footprint::new(false);
         forgotten.add(1, 1, 1);
         assert!(forgotten.extents().is_empty());
+    }
+
+    #[test]
+    fn files_of_a_folder_have_offsets() {
+        let files =
+            Files { named: vec!["a".into(), "b/a".into()], before: "b/c/".into(), sides: vec![2, 3, 5] };
+        assert_eq!(files.name_at(7), Some("a".into()));
+        assert_eq!(files.name_at(Files::MOST_BYTES * 2 - 1), Some("b/a".into()));
+        assert_eq!(files.name_at(files.grid_offset(0)), Some("b/c/0/0/0".into()));
+        assert_eq!(files.name_at(files.grid_offset(23) + 9), Some("b/c/1/1/3".into()));
+        assert_eq!(files.name_at(files.grid_offset(30)), None);
+        assert_eq!(Files::default().name_at(0), None);
+        assert_eq!(Files { sides: vec![0], ..Files::default() }.name_at(0), None);
     }
 
     #[test]

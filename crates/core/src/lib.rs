@@ -28,7 +28,7 @@ pub use boundary::Boundary;
 pub use error::{Error, ErrorKind, Result};
 pub use geometry::{Halo, Size, Window};
 pub use georeferencing::{ControlPoint, GeoKeys, GeoTransform, Georeferencing};
-pub use journal::{Extent, Footprint, Journal, Keep, Naming, Part, Position, fold};
+pub use journal::{Extent, Files, FolderMark, Footprint, Journal, Keep, Naming, Part, Position, fold};
 pub use nodata::{NodataPolicy, Validity, fill_value};
 pub use operator::{Bind, Documentation, Edge, Group, Operator, OperatorSpec, Spec};
 pub use parameters::{Parameter, ParameterKind, Parameters, Value, number_range};

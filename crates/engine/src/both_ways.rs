@@ -2,10 +2,11 @@
 //! below it, and from the top to the bottom, which writes.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use swathe_core::{
-    BothWays, Destination, Error, Footprint, Frame, Journal, RasterInfo, Result, SampleType, ScratchSize,
-    Sink, Size, Source, TileMut, TileView, Window,
+    BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
+    ScratchSize, Sink, Size, Source, TileMut, TileView, Window,
 };
 
 use crate::turns::Turns;
@@ -186,13 +187,15 @@ impl Sink for Looking {
         scratch: &mut Frame<'_>,
         footprint: &mut Footprint,
     ) -> Result<()> {
+        let begun = Instant::now();
         let work = scratch.take(self.both.work_words(tile.window().size()));
         let memory = scratch.take(self.notes.row_words());
         let mut note = self.notes.row_over(memory, self.notes.row(tile.window())?);
         self.both.look(tile, work)?;
-        let mut turn = self.handed.wait_for(sequence)?;
+        let mut turn = self.handed.wait_for(sequence, footprint)?;
         self.both.hand_up(tile, work, &mut turn, note.row_mut(0, 0))?;
         turn.pass_on();
+        footprint.add_computing(begun.elapsed().saturating_sub(footprint.waiting()));
         self.sink.write(sequence, &note.view(), scratch, footprint)
     }
 
@@ -258,7 +261,8 @@ impl Destination for Downward {
 
     fn resident_bytes(&self, workers: usize) -> usize {
         let handed = self.both.handed_words().saturating_mul(size_of::<u64>());
-        self.destination.resident_bytes(workers).saturating_add(handed)
+        // What is handed on, and in each worker's hands as bytes on its way into the journal.
+        self.destination.resident_bytes(workers).saturating_add(handed.saturating_mul(1 + 2 * workers))
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
@@ -279,6 +283,34 @@ impl Destination for Downward {
         let Downward { both, notes, destination } = *self;
         Ok(Box::new(Finishing { both, notes, sink: destination.create()?, handed: Turns::new(0, handed) }))
     }
+
+    fn is_resumable(&self) -> bool {
+        self.destination.is_resumable()
+    }
+
+    fn create_kept(self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        let Downward { both, notes, destination } = *self;
+        let mut handed = start(both.as_ref());
+        let inner = if position.tiles == 0 { &[] } else { unpack(&position.carry, &mut handed)? };
+        let sink = destination.create_kept(&Position { carry: inner.to_vec(), ..*position }, head)?;
+        Ok(Box::new(Finishing { both, notes, sink, handed: Turns::new(position.tiles, handed) }))
+    }
+}
+
+/// Puts what is handed on into bytes, before what the sink inside carries on.
+fn pack(handed: &[u64], carry: &mut Vec<u8>) {
+    carry.extend(handed.iter().flat_map(|word| word.to_le_bytes()));
+}
+
+/// Fills what is handed on from what [`pack`] made; returns what the sink inside carries on.
+fn unpack<'a>(carry: &'a [u8], handed: &mut [u64]) -> Result<&'a [u8]> {
+    let split = carry.split_at_checked(size_of_val(handed));
+    let (words, inner) =
+        split.ok_or_else(|| Error::damaged("a journal does not say what is handed from tile to tile"))?;
+    for (word, bytes) in handed.iter_mut().zip(words.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    Ok(inner)
 }
 
 struct Finishing {
@@ -296,6 +328,7 @@ impl Sink for Finishing {
         scratch: &mut Frame<'_>,
         footprint: &mut Footprint,
     ) -> Result<()> {
+        let begun = Instant::now();
         let (window, kind) = (tile.window(), self.both.output().kind());
         let work = scratch.take(self.both.work_words(window.size()));
         let memory = scratch.take(self.notes.row_words());
@@ -306,10 +339,12 @@ impl Sink for Finishing {
         let note = note.view();
         let note = note.row::<u32>(0, 0);
         self.both.begin(note, tile, &mut output, work)?;
-        let mut turn = self.handed.wait_for(sequence)?;
+        let mut turn = self.handed.wait_for(sequence, footprint)?;
         self.both.hand_down(tile, &output.view(), work, &mut turn)?;
+        footprint.set_carry(|carry| pack(&turn, carry));
         turn.pass_on();
         self.both.complete(note, tile, &mut output, work)?;
+        footprint.add_computing(begun.elapsed().saturating_sub(footprint.waiting()));
         self.sink.write(sequence, &output.view(), scratch, footprint)
     }
 

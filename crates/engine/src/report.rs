@@ -192,10 +192,23 @@ pub struct StageSeconds {
     pub compute: f64,
     /// Compressing.
     pub encode: f64,
-    /// Writing, and waiting for the turn to.
+    /// Writing.
     pub write: f64,
-    /// Waiting for a tile to be handed out.
+    /// Waiting for a tile to be handed out, or for its turn where tiles are written in order.
     pub wait: f64,
+}
+
+impl StageSeconds {
+    /// The sum of both.
+    pub(crate) fn and(self, other: &StageSeconds) -> Self {
+        StageSeconds {
+            read: self.read + other.read,
+            compute: self.compute + other.compute,
+            encode: self.encode + other.encode,
+            write: self.write + other.write,
+            wait: self.wait + other.wait,
+        }
+    }
 }
 
 /// What happened.
@@ -242,10 +255,7 @@ impl Report {
         for pass in &passes {
             self.wall_seconds += pass.wall_seconds;
             self.cpu_seconds += pass.cpu_seconds;
-            self.seconds.read += pass.seconds.read;
-            self.seconds.compute += pass.seconds.compute;
-            self.seconds.write += pass.seconds.write;
-            self.seconds.wait += pass.seconds.wait;
+            self.seconds = self.seconds.and(&pass.seconds);
             self.read_bytes += pass.read_bytes;
         }
         self.pixels_per_second = pixels / self.wall_seconds;

@@ -292,10 +292,12 @@ fn tile(
             journal.flushed()?;
         }
     }
+    let told = [footprint.computing(), footprint.encoding(), footprint.waiting()];
     seconds.read += workspace.reading.as_secs_f64();
-    seconds.compute += (computed - workspace.reading).as_secs_f64();
-    seconds.encode += footprint.encoding().as_secs_f64();
-    seconds.write += (start.elapsed() - computed).saturating_sub(footprint.encoding()).as_secs_f64();
+    seconds.compute += (computed - workspace.reading + told[0]).as_secs_f64();
+    seconds.encode += told[1].as_secs_f64();
+    seconds.wait += told[2].as_secs_f64();
+    seconds.write += (start.elapsed() - computed).saturating_sub(told.iter().sum()).as_secs_f64();
     let pixels = ticket.window.size().pixels() as u64;
     let progress = Progress {
         tiles_done: shared.tiles_done.fetch_add(1, Ordering::Relaxed) + 1,
@@ -313,13 +315,7 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
 }
 
 fn sum(workers: &[StageSeconds]) -> StageSeconds {
-    workers.iter().fold(StageSeconds::default(), |sum, worker| StageSeconds {
-        read: sum.read + worker.read,
-        compute: sum.compute + worker.compute,
-        encode: sum.encode + worker.encode,
-        write: sum.write + worker.write,
-        wait: sum.wait + worker.wait,
-    })
+    workers.iter().fold(StageSeconds::default(), |sum, worker| sum.and(worker))
 }
 
 /// A sentence that names what a faster run would need.

@@ -1,6 +1,8 @@
 //! A scan between a chain and its output: tiles as wide as the raster, each of which waits for what the one above carries
 //! on, and no longer.
 
+use std::time::Instant;
+
 use swathe_core::{
     Destination, Error, Footprint, Frame, Journal, Order, Position, RasterInfo, Result, Scan, ScratchSize,
     Sink, Size, TileBuffer, TileKind, TileMut, TileView, Window,
@@ -149,7 +151,7 @@ impl Scanning {
         output: &mut TileMut<'_>,
         footprint: &mut Footprint,
     ) -> Result<()> {
-        let mut turn = self.rows.wait_for(sequence)?;
+        let mut turn = self.rows.wait_for(sequence, footprint)?;
         let above = turn.take();
         let row = above.as_ref().map(TileBuffer::view);
         self.scan.complete(row.as_ref(), input, output)?;
@@ -169,7 +171,7 @@ impl Scanning {
         memory: &mut [u64],
         footprint: &mut Footprint,
     ) -> Result<()> {
-        let mut turn = self.rows.wait_for(sequence)?;
+        let mut turn = self.rows.wait_for(sequence, footprint)?;
         let row = match turn.take() {
             None => {
                 *turn = Some(self.last_row(None, &output.view()));
@@ -213,12 +215,14 @@ impl Sink for Scanning {
         let (window, kind) = (tile.window(), self.scan.output().kind());
         let mut output = TileMut::over(scratch.take(words(kind.bytes(window))), window, kind);
         let row = scratch.take(words(kind.bytes(Window::new(0, 0, window.width, 1))));
+        let begun = Instant::now();
         self.scan.begin(tile, &mut output)?;
         match self.scan.order() {
             Order::Independent => self.scan.complete(None, tile, &mut output)?,
             Order::LastRow => self.beside(sequence, tile, &mut output, row, footprint)?,
             Order::Whole => self.in_turn(sequence, tile, &mut output, footprint)?,
         }
+        footprint.add_computing(begun.elapsed().saturating_sub(footprint.waiting()));
         self.sink.write(sequence, &output.view(), scratch, footprint)
     }
 

@@ -2,8 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use swathe_core::{Error, Result};
+use swathe_core::{Error, Footprint, Result};
 
 /// What is carried from tile to tile, and whose turn it is.
 pub(crate) struct Turns<T> {
@@ -34,15 +35,17 @@ impl<T> Turns<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the turn of a tile.
+    /// Waits for the turn of a tile, and notes in `footprint` how long.
     ///
     /// # Errors
     /// Interrupted, where the run stops.
-    pub(crate) fn wait_for(&self, sequence: u64) -> Result<Turn<'_, T>> {
+    pub(crate) fn wait_for(&self, sequence: u64, footprint: &mut Footprint) -> Result<Turn<'_, T>> {
+        let begun = Instant::now();
         let mut state = self.lock();
         while state.next != sequence && !state.cancelled {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        footprint.add_waiting(begun.elapsed());
         if state.cancelled {
             Err(Error::interrupted("the run stops"))
         } else {

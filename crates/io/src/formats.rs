@@ -66,11 +66,6 @@ impl Format {
         name.map_or_else(|| Format::of_ending(path), named)
     }
 
-    /// Whether an output is a file whose stretches a journal can tell of, and not a folder of files.
-    pub fn is_file(self) -> bool {
-        self != Format::Zarr
-    }
-
     fn of_ending(path: &str) -> Option<Self> {
         let ending = Path::new(path).extension()?.to_string_lossy().to_lowercase();
         Format::ALL

@@ -9,6 +9,7 @@ mod mend;
 mod names;
 mod proof;
 mod resume;
+mod stored;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -94,7 +95,7 @@ impl Keeping {
                 Ok(()) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     let message = format!("another run is writing `{}`: its journal is locked", self.output);
-                    return Err(Error::new(ErrorKind::Io, message));
+                    return Err(Error::new(ErrorKind::UnderWay, message));
                 }
                 // Some network file systems know no locks.
                 Err(_) => {}
@@ -106,6 +107,14 @@ impl Keeping {
                 return Ok(file);
             }
         }
+    }
+}
+
+/// Removes a file, or a folder with all that is in it.
+pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::symlink_metadata(path)?.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
     }
 }
 
@@ -159,7 +168,7 @@ impl Keeping {
                     self.names.partial.display()
                 )));
             }
-            fs::remove_file(&self.names.partial).map_err(cannot)?;
+            remove(&self.names.partial).map_err(cannot)?;
         }
         let _ = fs::remove_file(&self.names.carry);
         file.set_len(0).map_err(cannot)?;
@@ -238,7 +247,13 @@ impl Journal for FileJournal {
         let extents = lines::extents(footprint.extents());
         match part {
             Part::Head if self.has_head => Ok(()),
-            Part::Head => self.append(&json!({ "head": extents })),
+            Part::Head => {
+                let mut entry = json!({ "head": extents });
+                if let Some(files) = footprint.files() {
+                    stored::add_files(&mut entry, files);
+                }
+                self.append(&entry)
+            }
             Part::Tile(sequence) if footprint.carry().is_empty() => {
                 self.append(&json!({ "tile": sequence, "extents": extents }))
             }
@@ -272,7 +287,12 @@ impl Journal for FileJournal {
             .iter()
             .map(|file| {
                 let sum = file.checksum.map(lines::number);
-                json!({ "partial": file.partial, "name": file.name, "bytes": file.bytes, "sum": sum })
+                let mut entry =
+                    json!({ "partial": file.partial, "name": file.name, "bytes": file.bytes, "sum": sum });
+                if let Some(mark) = file.folder {
+                    entry["folder"] = json!([mark.inode, mark.replaces]);
+                }
+                entry
             })
             .collect::<Vec<_>>();
         self.append(&json!({ "complete": files }))?;
@@ -295,7 +315,7 @@ impl Journal for FileJournal {
 
     fn give_up(self: Box<Self>) {
         for path in [&self.names.partial, &self.names.carry, &self.names.journal] {
-            let _ = fs::remove_file(path);
+            let _ = remove(path);
         }
     }
 }

@@ -61,6 +61,17 @@ enum Begin {
     Mended,
 }
 
+impl Begin {
+    /// The same where a journal goes with the output, whose run goes on behind `position`.
+    fn kept(self, position: &Position) -> Self {
+        match self {
+            Begin::Mended => Begin::Mended,
+            _ if position.tiles > 0 => Begin::Resumed,
+            _ => Begin::Kept,
+        }
+    }
+}
+
 impl OutputPlace {
     /// Looks at `path`. `inputs` are files that must not be the output, by whatever name or link.
     ///
@@ -100,9 +111,7 @@ impl OutputPlace {
 
     /// Has the file begun under a name that stays, or gone on with behind `position`.
     pub(crate) fn keep(&mut self, position: &Position) {
-        if self.begin != Begin::Mended {
-            self.begin = if position.tiles > 0 { Begin::Resumed } else { Begin::Kept };
-        }
+        self.begin = self.begin.kept(position);
     }
 
     /// Has a small file that goes with `other` begun as that one is.
@@ -209,6 +218,11 @@ fn folder_of(target: &Path, path: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The last part of a path.
+fn file_name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Bytes free on a folder's disk for this user.
 fn free_bytes(folder: &Path) -> Option<u64> {
     let statistics = rustix::fs::statvfs(folder).ok()?;
@@ -240,7 +254,7 @@ enum PartialFile {
 
 impl PartialFile {
     fn begin(place: &OutputPlace) -> io::Result<Self> {
-        let file_name = place.path.file_name().unwrap_or_default().to_string_lossy();
+        let file_name = file_name_of(&place.path);
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let partial = KeptNames::of(&place.path).partial;
@@ -362,6 +376,8 @@ impl OutputFile {
     /// Limit, where the disk is full all the same; Io, where it cannot be written.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8], footprint: &mut Footprint) -> Result<()> {
         let range = offset..offset + bytes.len() as u64;
+        // Before the kernel's copy drives them out of the processor's cache.
+        let sum = footprint.is_recorded().then(|| checksum(bytes));
         match self.method {
             WriteMethod::Pwrite => {
                 self.file.as_file().write_all_at(bytes, offset).map_err(|error| self.cannot_write(error))?
@@ -372,8 +388,8 @@ impl OutputFile {
                 })?;
             }
         }
-        if footprint.is_recorded() {
-            footprint.add(offset, bytes.len() as u64, checksum(bytes));
+        if let Some(sum) = sum {
+            footprint.add(offset, bytes.len() as u64, sum);
         }
         self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.writeback.note(self.file.as_file(), range);
@@ -422,8 +438,8 @@ impl OutputFile {
     }
 
     fn naming(&self, bytes: u64) -> Naming {
-        let word = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Naming { partial: word(self.file.path()), name: word(&self.place.path), bytes, checksum: None }
+        let (partial, name) = (file_name_of(self.file.path()), file_name_of(&self.place.path));
+        Naming { partial, name, bytes, checksum: None, folder: None }
     }
 
     /// The checksum of a small file as a whole.

@@ -1,8 +1,9 @@
 //! Places in a file that grows, given in the order in which tiles were handed out, whoever is ready first.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use swathe_core::{Error, Result};
+use swathe_core::{Error, Footprint, Result};
 
 /// Whose turn it is to take a place, and where the file ends.
 #[derive(Debug)]
@@ -28,15 +29,18 @@ impl Turns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next `bytes` bytes of the file when it is the tile's turn; returns where they begin.
+    /// Takes the next `bytes` bytes of the file when it is the tile's turn; returns where they begin. How long it
+    /// waited is noted in `footprint`.
     ///
     /// # Errors
     /// Interrupted, where the run stops before.
-    pub(crate) fn take(&self, sequence: u64, bytes: u64) -> Result<u64> {
+    pub(crate) fn take(&self, sequence: u64, bytes: u64, footprint: &mut Footprint) -> Result<u64> {
+        let begun = Instant::now();
         let mut state = self.lock();
         while state.next != sequence && !state.cancelled {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        footprint.add_waiting(begun.elapsed());
         if state.cancelled {
             return Err(Error::interrupted("the run stops"));
         }

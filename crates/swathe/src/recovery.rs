@@ -91,7 +91,7 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
     let write = &job.pipeline.write;
     let format = Format::of_output(&write.path, write.options.get("format").map(String::as_str));
-    if job.run.journal == Some(false) || !format.is_some_and(Format::is_file) {
+    if job.run.journal == Some(false) || format.is_none() {
         return Ok(plan);
     }
     Ok(plan.keeping(Box::new(keeping(job)?)))

@@ -21,10 +21,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     if !quiet {
         print(table(&report).trim_end())?;
     }
-    let (failed, stopped) = (report.count(Status::Failed), report.count(Status::Stopped));
-    Ok(match report.scenes.len() - failed - stopped {
-        _ if stopped > 0 => Done::Stopped,
-        _ if failed == 0 => Done::Well,
+    Ok(match report.count(Status::Done) + report.count(Status::Skipped) {
+        _ if report.count(Status::Stopped) > 0 => Done::Stopped,
+        done if done == report.scenes.len() => Done::Well,
         0 => Done::None,
         _ => Done::Some,
     })
@@ -40,17 +39,8 @@ impl BatchObserver for Told {
         if let (Some(error), Status::Failed) = (&outcome.error, outcome.status) {
             complain(&format!("{ended} of {scenes}: `{}`: {error}", outcome.input));
         } else if !self.quiet {
-            say(&format!("{ended} of {scenes}: `{}` {}", outcome.output, word(outcome.status)));
+            say(&format!("{ended} of {scenes}: `{}` {}", outcome.output, outcome.status.word()));
         }
-    }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Done => "done",
-        Status::Skipped => "done before",
-        Status::Failed => "failed",
-        Status::Stopped => "stopped",
     }
 }
 
@@ -81,13 +71,11 @@ fn table(report: &BatchReport) -> String {
         let line = format!(
             "{:<input$}  {:<11}  {:>8.1}  {rate:>7}  {peak:>8}  {note}",
             scene.input,
-            word(scene.status),
+            scene.status.word(),
             scene.seconds,
         );
         table += line.trim_end();
         table.push('\n');
     }
-    let counts = [Status::Done, Status::Skipped, Status::Failed, Status::Stopped];
-    let counts = counts.map(|status| format!("{} {}", report.count(status), word(status)));
-    table + &format!("{} of {} scenes, in {:.1} s\n", counts.join(", "), report.scenes.len(), report.seconds)
+    table + &format!("{} of {} scenes, in {:.1} s\n", report.counts(), report.scenes.len(), report.seconds)
 }

@@ -60,4 +60,31 @@ impl Folder {
         names.sort();
         names
     }
+
+    /// The bytes of a file, or the names and bytes of all that is in a folder.
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
+        content(&self.file(name))
+    }
+
+    /// Removes a file, or a folder with all that is in it.
+    pub(crate) fn remove(&self, name: &str) {
+        let path = self.file(name);
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+    }
+}
+
+fn content(path: &Path) -> Vec<u8> {
+    if !path.is_dir() {
+        return std::fs::read(path).unwrap();
+    }
+    let entries = std::fs::read_dir(path).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    paths.sort();
+    paths.iter().fold(Vec::new(), |mut all, path| {
+        let bytes = content(path);
+        all.extend(path.file_name().unwrap().as_encoded_bytes());
+        all.extend((bytes.len() as u64).to_le_bytes());
+        all.extend(bytes);
+        all
+    })
 }

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use serde_json::{Map, Value};
-use swathe_core::{Error, ErrorKind, Extent, Result, Size, fold};
+use swathe_core::{Error, ErrorKind, Extent, FolderMark, Result, Size};
 
 use super::names::{KeptNames, differences};
-use super::{lines, tile_of};
+use super::stored::Stored;
+use super::{lines, remove, tile_of};
 use crate::checksum::checksum;
-
-/// Bytes that are read at once.
-const AT_ONCE: usize = 1 << 20;
+use crate::output::folder::put_in_place;
 
 /// What a receipt says of an output.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,11 +102,10 @@ impl Receipt {
 pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
     let receipt = Receipt::of(output)?;
     let cannot = |error| Error::io(format_args!("cannot read `{}`", receipt.path.display()), error);
-    let pixels =
-        File::open(output).map_err(|error| Error::io(format_args!("cannot open `{output}`"), error))?;
+    let mut pixels = Stored::open(Path::new(output))
+        .map_err(|error| Error::io(format_args!("cannot open `{output}`"), error))?;
     let folder = receipt.path.parent().unwrap_or(Path::new(".")).to_owned();
     let mut damage = Damage::default();
-    let mut buffer = Vec::new();
     let (mut seen, mut complete) = (0, false);
     let moved = Moved::of(&File::open(&receipt.path).map_err(cannot)?);
     let entries = File::open(&receipt.path).map_err(cannot)?;
@@ -120,6 +118,7 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
         if entry.get("moved").is_some() {
             continue;
         }
+        pixels.learn(&entry);
         let tile = entry["tile"].as_u64();
         let extents = if tile.is_some() { &entry["extents"] } else { &entry["head"] };
         seen += u64::from(tile.is_some());
@@ -128,7 +127,7 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
             extents
         });
         damage.bytes += extents.iter().flatten().map(|extent| extent.length * extent.count).sum::<u64>();
-        if !extents.is_some_and(|extents| holds(&pixels, &extents, &mut buffer)) {
+        if !extents.is_some_and(|extents| pixels.holds(&extents)) {
             match tile {
                 Some(tile) => {
                     damage.tiles.insert(tile);
@@ -151,12 +150,39 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
 fn wrong_file(folder: &Path, file: &Value) -> Option<(String, u64, Option<u64>)> {
     let (name, bytes) = (file["name"].as_str()?, file["bytes"].as_u64()?);
     let path = folder.join(name);
-    let found = fs::metadata(&path).ok().map(|metadata| metadata.len());
+    let metadata = fs::metadata(&path).ok();
+    if mark_of(file).is_some() {
+        // Its files are compared one by one.
+        return (!metadata.is_some_and(|metadata| metadata.is_dir())).then(|| (name.to_owned(), bytes, None));
+    }
+    let found = metadata.map(|metadata| metadata.len());
     let holds = || match file["sum"].as_str() {
         Some(sum) => fs::read(&path).is_ok_and(|content| lines::number(checksum(&content)) == sum),
         None => true,
     };
     (found != Some(bytes) || !holds()).then(|| (name.to_owned(), bytes, found))
+}
+
+/// What tells a folder from the one that it replaces, where the entry of a file is that of a folder.
+fn mark_of(file: &Value) -> Option<FolderMark> {
+    let mark = file.get("folder")?;
+    Some(FolderMark { inode: mark.get(0)?.as_u64()?, replaces: mark.get(1)?.as_bool()? })
+}
+
+/// Whether files of a folder are missing or of other lengths than the journal at `path` says.
+fn lacks_files(folder: &Path, file: &Value, path: &Path) -> bool {
+    if mark_of(file).is_none() {
+        return false;
+    }
+    let (Some(name), Ok(entries)) = (file["name"].as_str(), File::open(path)) else { return true };
+    let Ok(mut stored) = Stored::open(&folder.join(name)) else { return true };
+    lines::Lines::new(&entries).any(|(entry, _)| {
+        stored.learn(&entry);
+        let extents = entry.get("extents").or_else(|| entry.get("head"));
+        extents.is_some_and(|extents| {
+            !lines::extents_of(extents).is_some_and(|extents| stored.lengths_hold(&extents))
+        })
+    })
 }
 
 /// What lies nearer to the beginning of a complete file than when it was written.
@@ -183,41 +209,6 @@ impl Moved {
     }
 }
 
-/// Whether a file holds what was written of it.
-pub(super) fn holds(file: &File, extents: &[Extent], buffer: &mut Vec<u8>) -> bool {
-    extents.iter().all(|extent| {
-        let mut sum = 0;
-        (0..extent.count).all(|index| {
-            let Some(at) = extent.stride.checked_mul(index).and_then(|far| extent.offset.checked_add(far))
-            else {
-                return false;
-            };
-            checksum_at(file, at, extent.length, buffer).is_some_and(|checksum| {
-                sum = fold(sum, checksum);
-                true
-            })
-        }) && sum == extent.checksum
-    })
-}
-
-/// The checksum of a stretch of a file; none where it can't be read.
-fn checksum_at(file: &File, offset: u64, length: u64, buffer: &mut Vec<u8>) -> Option<u64> {
-    let length = usize::try_from(length).ok()?;
-    if length <= AT_ONCE {
-        buffer.resize(length, 0);
-        file.read_exact_at(buffer, offset).ok()?;
-        return Some(checksum(buffer));
-    }
-    let mut hasher = twox_hash::XxHash3_64::new();
-    buffer.resize(AT_ONCE, 0);
-    for first in (0..length).step_by(AT_ONCE) {
-        let part = &mut buffer[..AT_ONCE.min(length - first)];
-        file.read_exact_at(part, offset + first as u64).ok()?;
-        std::hash::Hasher::write(&mut hasher, part);
-    }
-    Some(std::hash::Hasher::finish(&hasher))
-}
-
 /// What there is of an output that a run may have completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -242,10 +233,10 @@ pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
         if !differences(about, &header).is_empty() {
             continue;
         }
-        if !is_receipt {
-            name(&folder, &files)?;
+        if !is_receipt && !name(&folder, &files)? {
+            continue;
         }
-        if files.iter().any(|file| wrong_file(&folder, file).is_some()) {
+        if files.iter().any(|file| wrong_file(&folder, file).is_some() || lacks_files(&folder, file, path)) {
             continue;
         }
         if !is_receipt {
@@ -275,20 +266,44 @@ fn completed(path: &Path) -> Option<(Value, Vec<Value>)> {
     Some((header, last["complete"].as_array()?.clone()))
 }
 
-/// Gives files that are complete the names that they were to get.
-fn name(folder: &Path, files: &[Value]) -> Result<()> {
+/// Gives files that are complete the names that they were to get; false where a folder is not the one that it was.
+fn name(folder: &Path, files: &[Value]) -> Result<bool> {
+    let mut known = true;
     for file in files {
         let (Some(partial), Some(name)) = (file["partial"].as_str(), file["name"].as_str()) else { continue };
         // Names only: nothing outside the output's folder is touched, whatever a journal says.
         if [partial, name].iter().any(|name| name.contains('/')) {
             return Err(Error::new(ErrorKind::Damaged, "a journal names files of another folder"));
         }
-        match fs::rename(folder.join(partial), folder.join(name)) {
+        let (from, to) = (folder.join(partial), folder.join(name));
+        if let Some(mark) = mark_of(file) {
+            known &= name_folder(&from, &to, mark)
+                .map_err(|error| Error::io(format_args!("cannot rename `{partial}` to `{name}`"), error))?;
+            continue;
+        }
+        match fs::rename(from, to) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io(format_args!("cannot rename `{partial}` to `{name}`"), error));
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(known)
+}
+
+/// Gives a complete folder its name, unless it has it already and what it replaced is left. False where none of the two
+/// names is its own, or what came to be there in the meantime is nobody's to remove.
+fn name_folder(partial: &Path, target: &Path, mark: FolderMark) -> std::io::Result<bool> {
+    let is_ours = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.ino() == mark.inode);
+    if is_ours(target) {
+        if partial.is_dir() {
+            remove(partial)?;
+        }
+        return Ok(true);
+    }
+    let named = is_ours(partial) && (mark.replaces || !target.exists());
+    if named {
+        put_in_place(partial, target, target.exists())?;
+    }
+    Ok(named)
 }

@@ -9,7 +9,8 @@ use rustix::fs::FlockOperation;
 use serde_json::Value;
 use swathe_core::{Error, Position, Result};
 
-use super::{Keeping, lines, proof};
+use super::stored::Stored;
+use super::{Keeping, lines};
 use crate::checksum::checksum;
 
 /// Tiles that may be written down before one that was handed out earlier; many more than workers.
@@ -47,13 +48,13 @@ impl Keeping {
                 self.output
             )));
         }
-        let Ok(partial) = File::open(&self.names.partial) else { return Ok(None) };
+        let Ok(mut partial) = Stored::open(&self.names.partial) else { return Ok(None) };
         let mut kept = Kept::begin(self, &first_line).map_err(cannot)?;
-        let mut buffer = Vec::new();
         let mut waiting = BTreeMap::new();
         let mut has_head = false;
         for (entry, line) in entries {
             if entry.get("head").is_some() {
+                partial.learn(&entry);
                 if !has_head {
                     kept.add(&line).map_err(cannot)?;
                     has_head = true;
@@ -62,7 +63,7 @@ impl Keeping {
             }
             let Some(tile) = entry["tile"].as_u64().filter(|_| has_head) else { break };
             let extents = lines::extents_of(&entry["extents"]);
-            let holds = |extents: Vec<_>| proof::holds(&partial, &extents, &mut buffer);
+            let holds = |extents: Vec<_>| partial.holds(&extents);
             if tile < kept.position.tiles || !extents.is_some_and(holds) {
                 continue;
             }

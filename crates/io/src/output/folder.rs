@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use swathe_core::{Error, Result};
+use swathe_core::{Error, Files, FolderMark, Footprint, Journal, Naming, Position, Result};
 use tempfile::TempDir;
 
-use super::{Existing, folder_of, umask};
-use crate::journal::KeptNames;
+use super::{Begin, Existing, file_name_of, folder_of, umask};
+use crate::checksum::checksum;
+use crate::journal::{KeptNames, flush_folder};
 use crate::mapping;
 
 /// A file takes whole blocks of the disk, and an entry of its folder.
@@ -36,6 +37,7 @@ pub(crate) struct FolderPlace {
     name: String,
     folder: PathBuf,
     mode: Option<u32>,
+    begin: Begin,
 }
 
 impl FolderPlace {
@@ -78,7 +80,13 @@ impl FolderPlace {
                 return usage(format!("and the input `{}` lie in each other", input.display()));
             }
         }
-        Ok(FolderPlace { path: target, name: path.to_owned(), folder, mode })
+        let begin = if existing == Existing::Mended { Begin::Mended } else { Begin::Unkept };
+        Ok(FolderPlace { path: target, name: path.to_owned(), folder, mode, begin })
+    }
+
+    /// Has the folder begun under a name that stays, or gone on with behind `position`.
+    pub(crate) fn keep(&mut self, position: &Position) {
+        self.begin = self.begin.kept(position);
     }
 
     /// The name as the user gave it.
@@ -96,24 +104,94 @@ impl FolderPlace {
     /// # Errors
     /// Io, where the folder above cannot be written.
     pub(crate) fn create(self, dirty_limit_bytes: Option<u64>) -> Result<OutputFolder> {
-        let cannot =
-            |error| Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error);
-        let file_name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let folder = tempfile::Builder::new()
-            .prefix(&format!(".{file_name}."))
-            .suffix(".partial")
-            .permissions(Permissions::from_mode(0o777))
-            .tempdir_in(&self.folder)
-            .map_err(cannot)?;
+        let folder = PartialFolder::begin(&self).map_err(|error| {
+            Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
+        })?;
         let written = AtomicU64::new(0);
         Ok(OutputFolder { folder, place: self, dirty_limit_bytes, waiting: Mutex::default(), written })
     }
 }
 
-/// An output folder being written. Dropped before it is published, it is removed.
+/// A folder that has not got its name yet.
+#[derive(Debug)]
+enum PartialFolder {
+    /// Removed when it is dropped. A run that is killed leaves it to the next one, which sees that nobody holds the lock.
+    Temporary(TempDir, #[allow(dead_code, reason = "held for its lock")] File),
+    /// Stays under this path.
+    Kept(PathBuf),
+}
+
+impl PartialFolder {
+    fn begin(place: &FolderPlace) -> io::Result<Self> {
+        let partial = KeptNames::of(&place.path).partial;
+        match place.begin {
+            Begin::Unkept => PartialFolder::temporary(place),
+            Begin::Kept | Begin::KeptOver => {
+                fs::create_dir(&partial)?;
+                Ok(PartialFolder::Kept(partial))
+            }
+            Begin::Resumed => Ok(PartialFolder::Kept(partial)),
+            Begin::Mended => Ok(PartialFolder::Kept(place.path.clone())),
+        }
+    }
+
+    fn temporary(place: &FolderPlace) -> io::Result<Self> {
+        let (before, behind) = (format!(".{}.", file_name_of(&place.path)), ".partial");
+        for entry in fs::read_dir(&place.folder)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let middle = name.strip_prefix(&before).and_then(|rest| rest.strip_suffix(behind));
+            let is_left = middle.is_some_and(|middle| middle.len() == RANDOM && !middle.contains('.'));
+            if is_left && locked(&entry.path()).is_ok() {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        let folder = tempfile::Builder::new()
+            .prefix(&before)
+            .suffix(behind)
+            .rand_bytes(RANDOM)
+            .permissions(Permissions::from_mode(0o777))
+            .tempdir_in(&place.folder)?;
+        let lock = locked(folder.path())?;
+        Ok(PartialFolder::Temporary(folder, lock))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            PartialFolder::Temporary(folder, _) => folder.path(),
+            PartialFolder::Kept(path) => path,
+        }
+    }
+
+    /// Leaves it where it is.
+    fn keep(self) -> PathBuf {
+        match self {
+            PartialFolder::Temporary(folder, _) => folder.keep(),
+            PartialFolder::Kept(path) => path,
+        }
+    }
+}
+
+/// Characters that make a temporary name one of its own.
+const RANDOM: usize = 6;
+
+/// A folder with the lock on it, which goes with the process.
+///
+/// # Errors
+/// Where another run holds it, or it is no folder.
+fn locked(path: &Path) -> io::Result<File> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let folder = rustix::fs::open(path, flags, Mode::empty())?;
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(Errno::WOULDBLOCK.into()),
+        // Some network file systems know no locks.
+        _ => Ok(folder.into()),
+    }
+}
+
+/// An output folder being written. Dropped before it is published, it is removed unless it was to be kept.
 #[derive(Debug)]
 pub(crate) struct OutputFolder {
-    folder: TempDir,
+    folder: PartialFolder,
     place: FolderPlace,
     dirty_limit_bytes: Option<u64>,
     /// Files that are on their way to the disk, with their bytes.
@@ -131,11 +209,25 @@ impl OutputFolder {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Writes the file `key` of the folder.
+    /// Writes the file of the folder that begins at `offset` of all that `files` counts, and notes it in `footprint`.
     ///
     /// # Errors
     /// Limit, where the disk is full; Io, where it cannot be written.
-    pub(crate) fn write(&self, key: &str, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(
+        &self,
+        files: &Files,
+        offset: u64,
+        bytes: &[u8],
+        footprint: &mut Footprint,
+    ) -> Result<()> {
+        let key = files.name_at(offset).ok_or_else(|| Error::bug("a file of a folder has no name"))?;
+        if footprint.is_recorded() {
+            footprint.add(offset, bytes.len() as u64, checksum(bytes));
+        }
+        self.write_named(&key, bytes)
+    }
+
+    fn write_named(&self, key: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.path().join(key);
         let open = || OpenOptions::new().write(true).create(true).truncate(true).open(&path);
         let opened = match (open(), path.parent()) {
@@ -175,17 +267,31 @@ impl OutputFolder {
     ///
     /// # Errors
     /// Io, where it cannot be written.
-    fn flush(&self) -> Result<()> {
+    pub(crate) fn flush(&self) -> Result<()> {
         let flushed = File::open(self.folder.path())
             .and_then(|folder| rustix::fs::syncfs(&folder).map_err(io::Error::from));
         flushed.map_err(|error| Error::io(format_args!("cannot write `{}`", self.place.name), error))
     }
 
-    /// Flushes the folder where `flush` says so, and puts it in its place.
+    /// What a journal has to know to put the folder in its place.
+    fn naming(&self) -> Result<Naming> {
+        let metadata = fs::metadata(self.folder.path());
+        let metadata =
+            metadata.map_err(|error| Error::io(format_args!("cannot write `{}`", self.place.name), error))?;
+        Ok(Naming {
+            partial: file_name_of(self.folder.path()),
+            name: file_name_of(&self.place.path),
+            bytes: self.bytes_written(),
+            checksum: None,
+            folder: Some(FolderMark { inode: metadata.ino(), replaces: self.place.mode.is_some() }),
+        })
+    }
+
+    /// Flushes the folder where `flush` says so, tells the journal, and puts it in its place.
     ///
     /// # Errors
     /// As [`OutputFolder::write`].
-    pub(crate) fn publish(self, flush: bool) -> Result<()> {
+    pub(crate) fn publish(self, flush: bool, journal: Option<&dyn Journal>) -> Result<()> {
         if flush {
             self.flush()?;
         }
@@ -193,15 +299,21 @@ impl OutputFolder {
         let cannot = |error| Error::io(format_args!("cannot write `{}`", self.place.name), error);
         let mode = self.place.mode.unwrap_or_else(|| 0o777 & !umask());
         fs::set_permissions(self.folder.path(), Permissions::from_mode(mode)).map_err(cannot)?;
-        // The receipt of a folder that is replaced would accuse the new one.
-        let _ = fs::remove_file(KeptNames::of(&target).receipt);
+        match journal {
+            Some(journal) => journal.complete(&[self.naming()?], flush)?,
+            // The receipt of a folder that is replaced would accuse the new one.
+            None => drop(fs::remove_file(KeptNames::of(&target).receipt)),
+        }
+        let is_kept = matches!(self.folder, PartialFolder::Kept(_));
         let partial = self.folder.keep();
         if let Err(error) = put_in_place(&partial, &target, self.place.mode.is_some()) {
-            let _ = fs::remove_dir_all(&partial);
+            if !is_kept {
+                let _ = fs::remove_dir_all(&partial);
+            }
             return Err(cannot(error));
         }
         if flush {
-            let _ = File::open(&self.place.folder).and_then(|folder| folder.sync_all());
+            flush_folder(&target);
         }
         Ok(())
     }
@@ -209,7 +321,7 @@ impl OutputFolder {
 
 /// Gives a complete folder its name. A folder that has it is there until the new one is, and then removed, where
 /// `replaces` says that it may be; that some of it cannot be removed is no reason to say that the new one failed.
-fn put_in_place(partial: &Path, target: &Path, replaces: bool) -> io::Result<()> {
+pub(crate) fn put_in_place(partial: &Path, target: &Path, replaces: bool) -> io::Result<()> {
     let flags = if replaces { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
     match rustix::fs::renameat_with(CWD, partial, CWD, target, flags) {
         // What was there has the temporary name now.
@@ -249,8 +361,10 @@ mod tests {
 
     fn write(place: FolderPlace, text: &str) -> OutputFolder {
         let folder = place.create(Some(1)).unwrap();
-        for key in ["mark", "a/b/c"] {
-            folder.write(key, text.as_bytes()).unwrap();
+        let files = Files { named: vec!["mark".into(), "a/b/c".into()], ..Files::default() };
+        for number in 0..2 {
+            let mut footprint = Footprint::default();
+            folder.write(&files, number * Files::MOST_BYTES, text.as_bytes(), &mut footprint).unwrap();
         }
         folder
     }
@@ -267,7 +381,7 @@ mod tests {
             names.sort();
             names
         };
-        write(place(&path, Existing::Refused, &[]).unwrap(), "old").publish(true).unwrap();
+        write(place(&path, Existing::Refused, &[]).unwrap(), "old").publish(true, None).unwrap();
         assert!(place(&path, Existing::Refused, &[]).is_err());
         fs::write(path.join("more"), "x").unwrap();
         let replacing = || place(&path, Existing::Replaced, &[]).unwrap();
@@ -276,10 +390,32 @@ mod tests {
         assert_eq!(fs::read_to_string(path.join("a/b/c")).unwrap(), "old");
         let new = write(replacing(), "new");
         assert_eq!(fs::read_to_string(path.join("a/b/c")).unwrap(), "old");
-        new.publish(false).unwrap();
+        new.publish(false, None).unwrap();
         assert_eq!(fs::read_to_string(path.join("a/b/c")).unwrap(), "new");
         assert!(!path.join("more").exists());
         assert_eq!(names(), ["out"]);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_what_is_being_written_is_not() {
+        let above = tempfile::tempdir().unwrap();
+        let path = above.path().join("out");
+        let at_work = write(place(&path, Existing::Refused, &[]).unwrap(), "at work");
+        let left = write(place(&path, Existing::Refused, &[]).unwrap(), "left");
+        let left = match left.folder {
+            PartialFolder::Temporary(folder, _lock) => folder.keep(),
+            PartialFolder::Kept(path) => path,
+        };
+        fs::create_dir(above.path().join(".out.mine.partial")).unwrap();
+        assert!(left.is_dir());
+        let next = write(place(&path, Existing::Refused, &[]).unwrap(), "next");
+        assert!(
+            !left.exists()
+                && at_work.folder.path().is_dir()
+                && above.path().join(".out.mine.partial").is_dir()
+        );
+        next.publish(false, None).unwrap();
+        assert_eq!(fs::read_to_string(path.join("mark")).unwrap(), "next");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use png::{BitDepth, ColorType, Encoder, EncodingError, StreamWriter};
 use swathe_core::{
@@ -213,22 +214,26 @@ impl Sink for PngSink {
         sequence: u64,
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
-        _footprint: &mut Footprint,
+        footprint: &mut Footprint,
     ) -> Result<()> {
         let row =
             scratch.take::<u8>(self.info.size.width * self.color.samples() * self.info.sample_type.size());
+        let begun = Instant::now();
         let mut turn = self.lock();
         while turn.next != sequence && !turn.cancelled {
             turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
+        footprint.add_waiting(begun.elapsed());
         if turn.cancelled {
             return Err(Error::interrupted("the run stops"));
         }
+        let begun = Instant::now();
         let rows = turn.rows.as_mut().ok_or_else(|| Error::bug("a PNG was finished before its last row"))?;
         for y in 0..tile.window().height {
             self.fill(tile, y, row);
             rows.write_all(row).map_err(|error| cannot_encode(&self.name, EncodingError::IoError(error)))?;
         }
+        footprint.add_encoding(begun.elapsed());
         turn.next += 1;
         drop(turn);
         self.changed.notify_all();

@@ -387,7 +387,7 @@ impl Appender {
             Ok::<_, Error>(used)
         })?;
         footprint.add_encoding(begun.elapsed());
-        let mut place = self.turns.take(sequence, used as u64)?;
+        let mut place = self.turns.take(sequence, used as u64, footprint)?;
         if used > 0 {
             file.write_at(place, &out[..used], footprint)?;
         }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use swathe_core::{
-    Destination, Error, Footprint, Frame, GeoTransform, Journal, RasterInfo, Result, SampleType, Scalar,
-    ScratchSize, Sink, Size, TileView,
+    Destination, Error, Files, Footprint, Frame, GeoTransform, Journal, Position, RasterInfo, Result,
+    SampleType, Scalar, ScratchSize, Sink, Size, TileView,
 };
 
 use crate::formats::OutputOptions;
@@ -160,9 +160,14 @@ impl ZarrDestination {
         }
     }
 
-    /// Writes all that is not pixels.
-    fn write_head(&self, folder: &OutputFolder) -> Result<()> {
-        let write = |key: &str, bytes: &[u8]| folder.write(key, bytes);
+    /// Writes all that is not pixels, and notes it in `head`; returns which files there are, with those of the blocks.
+    fn write_head(&self, folder: &OutputFolder, head: &mut Footprint) -> Result<Files> {
+        let mut files = self.chunk_files();
+        let mut write = |key: &str, bytes: &[u8]| {
+            let offset = files.grid_offset(0);
+            files.named.push(key.to_owned());
+            folder.write(&files, offset, bytes, head)
+        };
         let group = json!({ "zarr_format": 3, "node_type": "group", "attributes": {} });
         write(metadata::FILE, text(&group).as_bytes())?;
         write(&format!("{ARRAY}/{}", metadata::FILE), self.text.as_bytes())?;
@@ -193,7 +198,31 @@ impl ZarrDestination {
                 write(&format!("{name}/{}", ChunkKeys::DEFAULT.key([place as u64])), &bytes)?;
             }
         }
-        Ok(())
+        if files.grid_offset(self.layout.blocks().count()) == u64::MAX {
+            return Err(Error::limit(format!("`{}` would have more than 2^32 blocks", self.place.name())));
+        }
+        head.set_files(&files);
+        Ok(files)
+    }
+
+    /// The files of blocks; as yet without those that are named.
+    fn chunk_files(&self) -> Files {
+        let blocks = self.layout.blocks();
+        let mut sides = vec![blocks.down() as u64, blocks.across() as u64];
+        if self.info.bands > 1 {
+            sides.insert(0, blocks.planes as u64);
+        }
+        Files { named: Vec::new(), before: format!("{ARRAY}/{}/", ChunkKeys::DEFAULT.key([])), sides }
+    }
+
+    /// Begins the store, or goes on with it, and notes in `head` what is written of it.
+    fn begin(self, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        let folder = self.place.clone().create(self.dirty_limit_bytes)?;
+        let files = self.write_head(&folder, head)?;
+        let ZarrDestination { info, layout, compression, sparse, masked, .. } = self;
+        let scheme = Scheme::new(compression, WritePredictor::None, info.sample_type, 1)?;
+        let encoders = Pool::default();
+        Ok(Box::new(ZarrSink { folder, files, info, layout, compression, scheme, sparse, masked, encoders }))
     }
 }
 
@@ -242,14 +271,17 @@ impl Destination for ZarrDestination {
         }
     }
 
-    // A journal knows stretches of one file. A run that stops leaves nothing, and `is_resumable` says so.
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let folder = self.place.clone().create(self.dirty_limit_bytes)?;
-        self.write_head(&folder)?;
-        let ZarrDestination { info, layout, compression, sparse, masked, .. } = *self;
-        let scheme = Scheme::new(compression, WritePredictor::None, info.sample_type, 1)?;
-        let encoders = Pool::default();
-        Ok(Box::new(ZarrSink { folder, info, layout, compression, scheme, sparse, masked, encoders }))
+        self.begin(&mut Footprint::default())
+    }
+
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        self.place.keep(position);
+        self.begin(head)
     }
 }
 
@@ -257,6 +289,7 @@ impl Destination for ZarrDestination {
 #[derive(Debug)]
 struct ZarrSink {
     folder: OutputFolder,
+    files: Files,
     info: RasterInfo,
     layout: Layout,
     compression: Compression,
@@ -316,7 +349,6 @@ impl Sink for ZarrSink {
             for place in self.layout.places(tile.window()) {
                 let begun = Instant::now();
                 self.fill(place, tile, chunk);
-                let key = format!("{ARRAY}/{}", self.layout.file(place).0);
                 if self.sparse
                     && chunk.chunks_exact(self.layout.fill.len()).all(|sample| sample == self.layout.fill)
                 {
@@ -324,10 +356,15 @@ impl Sink for ZarrSink {
                 }
                 let length = self.encode(encoders, chunk, target)?;
                 footprint.add_encoding(begun.elapsed());
-                self.folder.write(&key, &target[..length])?;
+                let offset = self.files.grid_offset(self.layout.number(place));
+                self.folder.write(&self.files, offset, &target[..length], footprint)?;
             }
             Ok(())
         })
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.folder.flush()
     }
 
     fn cancel(&self) {}
@@ -336,9 +373,9 @@ impl Sink for ZarrSink {
         self.folder.bytes_written()
     }
 
-    fn finish(self: Box<Self>, flush: bool, _journal: Option<&dyn Journal>) -> Result<u64> {
+    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
         let bytes = self.folder.bytes_written();
-        self.folder.publish(flush)?;
+        self.folder.publish(flush, journal)?;
         Ok(bytes)
     }
 }

@@ -14,7 +14,7 @@ const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;m
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}img{image-rendering:pixelated;margin-right:.3rem}\
-.done{color:#11703a}.skipped{color:#666}.failed{color:#b3261e;font-weight:600}.stopped{color:#8a5a00}\
+.done{color:#11703a}.before{color:#666}.failed{color:#b3261e;font-weight:600}.stopped,.under.way{color:#8a5a00}\
 td:last-child{white-space:nowrap}figure{margin:1rem 0}figcaption{color:#555}svg{width:100%;height:auto}code{white-space:pre-wrap;word-break:break-word}";
 
 /// Writes the page, whole or not at all.
@@ -66,24 +66,11 @@ const MIB: f64 = 1_048_576.0;
 
 /// The counts in a sentence.
 pub(super) fn summary(report: &BatchReport) -> String {
-    format!(
-        "{} done, {} done before, {} failed, {} stopped, in {:.1} s with Swathe {}.",
-        report.count(Status::Done),
-        report.count(Status::Skipped),
-        report.count(Status::Failed),
-        report.count(Status::Stopped),
-        report.seconds,
-        env!("CARGO_PKG_VERSION")
-    )
+    format!("{}, in {:.1} s with Swathe {}.", report.counts(), report.seconds, env!("CARGO_PKG_VERSION"))
 }
 
 fn row(html: &mut String, scene: &SceneOutcome) {
-    let status = match scene.status {
-        Status::Done => "done",
-        Status::Skipped => "skipped",
-        Status::Failed => "failed",
-        Status::Stopped => "stopped",
-    };
+    let status = scene.status.word();
     let figure = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.1}"));
     let rate = scene.report.as_ref().map(|report| report.pixels_per_second / 1e6);
     let peak =

@@ -20,10 +20,25 @@ pub enum Status {
     Done,
     /// It had been computed before, of the same job and inputs.
     Skipped,
+    /// Another run is computing it.
+    UnderWay,
     /// It was not computed.
     Failed,
     /// The batch was stopped before or while it was computed.
     Stopped,
+}
+
+impl Status {
+    /// What it is called in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Done => "done",
+            Status::Skipped => "done before",
+            Status::UnderWay => "under way",
+            Status::Failed => "failed",
+            Status::Stopped => "stopped",
+        }
+    }
 }
 
 /// What became of a scene.
@@ -77,6 +92,16 @@ impl BatchReport {
     /// How many scenes ended so.
     pub fn count(&self, status: Status) -> usize {
         self.scenes.iter().filter(|scene| scene.status == status).count()
+    }
+
+    /// How many scenes ended how, in words.
+    pub fn counts(&self) -> String {
+        let mut counts = [Status::Done, Status::Skipped, Status::Failed, Status::Stopped].to_vec();
+        if self.count(Status::UnderWay) > 0 {
+            counts.push(Status::UnderWay);
+        }
+        let counts = counts.iter().map(|status| format!("{} {}", self.count(*status), status.word()));
+        counts.collect::<Vec<_>>().join(", ")
     }
 }
 

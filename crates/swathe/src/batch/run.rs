@@ -70,11 +70,14 @@ impl Batch {
             samples: timeline.into_samples(),
             budget_bytes: options.memory_bytes.unwrap_or_else(|| Limits::detect().default_budget_bytes()),
         };
-        let counts = [Status::Done, Status::Skipped, Status::Failed, Status::Stopped];
-        let [done, skipped, failed, stopped] = counts.map(|status| report.count(status));
+        let counts = [Status::Done, Status::Skipped, Status::UnderWay, Status::Failed, Status::Stopped];
+        let [done, skipped, under_way, failed, stopped] = counts.map(|status| report.count(status));
         log.say(
             "end",
-            json!({ "seconds": report.seconds, "done": done, "skipped": skipped, "failed": failed, "stopped": stopped }),
+            json!({
+                "seconds": report.seconds, "done": done, "skipped": skipped, "underway": under_way, "failed": failed,
+                "stopped": stopped
+            }),
         )?;
         if let Some(path) = &self.page {
             page::write(path, self, &report)?;
@@ -95,8 +98,14 @@ impl Shared<'_> {
         let (status, report, error) = match ended {
             Ok(Some(report)) => (Status::Done, Some(report), None),
             Ok(None) => (Status::Skipped, None, None),
-            Err(error) if error.kind() == ErrorKind::Interrupted => (Status::Stopped, None, Some(error)),
-            Err(error) => (Status::Failed, None, Some(error)),
+            Err(error) => {
+                let status = match error.kind() {
+                    ErrorKind::Interrupted => Status::Stopped,
+                    ErrorKind::UnderWay => Status::UnderWay,
+                    _ => Status::Failed,
+                };
+                (status, None, Some(error))
+            }
         };
         let outcome = SceneOutcome {
             pictures: self.pictures(status, &input, &output),
