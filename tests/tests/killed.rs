@@ -276,8 +276,9 @@ fn killed_at_any_moment() {
         assert!(results == *reference, "kill {kill} of `{}` with seed {seed}: another result", case.line);
     }
     eprintln!("{kills} kills, {left} of {can_be} that can be gone on with left something");
-    // How many depends on how busy the machine is; none would show nothing.
-    assert!(left * 20 >= can_be, "only {left} of {can_be} kills left something to go on with");
+    // A third is killed at the end, when a quick run is over already, and the first part of the time goes into starting and
+    // looking at the inputs: some 35 in 100 are left on an idle machine and on a busy one, where all takes longer alike.
+    assert!(left * 8 >= can_be, "only {left} of {can_be} kills left something to go on with");
 }
 
 /// What a run does at its end, and when it begins: each call is one that it is killed before.

@@ -129,3 +129,91 @@ fn an_input_that_is_cut_short_or_changed_under_a_run() {
         }
     }
 }
+
+/// What is open stays what it was: its name may go to another file, and the result is that of the old one.
+#[test]
+fn an_input_that_another_file_takes_the_place_of() {
+    let folder = folder();
+    folder.well(&format!("{} --quiet", SLOW.replace("out/o.tif", "reference.tif")));
+    folder.well("generate b.tif --size 1000x800 --seed 9 --quiet");
+    let words = SLOW.split_whitespace().collect::<Vec<_>>();
+    let child = folder.command(&words).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    let journal = folder.file("out/o.tif.journal");
+    while std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 4
+        && begun.elapsed() < Duration::from_secs(60)
+    {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    std::fs::rename(folder.file("b.tif"), folder.file("a.tif")).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(folder.content("out/o.tif") == folder.content("reference.tif"), "not the old one's");
+    // And the receipt knows that the input is another one by now.
+    let mut damaged = folder.content("out/o.tif");
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(folder.file("out/o.tif"), damaged).unwrap();
+    let ended = folder.run("repair out/o.tif");
+    assert!(ended.code == 2 && ended.stderr.contains("a.tif` changed"), "{}", ended.stderr);
+}
+
+/// Each file of a store takes its space when it is written.
+#[test]
+fn a_store_on_a_disk_that_another_fills_can_go_on() {
+    let folder = folder();
+    let line =
+        SLOW.replace("out/o.tif", "out/o.zarr").replace("--tile 64x64", "--block 64x64 --compress none");
+    folder.well(&format!("{} --quiet", line.replace("out/o.zarr", "reference.zarr")));
+    let script = format!(
+        "\"$swathe\" {line} 2> said & run=$!\n\
+         until [ $(wc -l < out/o.zarr.journal || echo 0) -gt 3 ]; do sleep 0.01; done 2> /dev/null\n\
+         head -c 100m /dev/zero > out/filler 2>/dev/null\n\
+         wait $run; echo $?; rm out/filler\n\
+         \"$swathe\" {line} --resume --quiet; echo $?; diff -r out/o.zarr reference.zarr && echo same; ls out"
+    );
+    let Some(ended) = with_disk(&folder, "size=6m", &script) else { return };
+    let said = std::fs::read_to_string(folder.file("said")).unwrap();
+    let words = text(&ended.stdout);
+    let words = words.split_whitespace().collect::<Vec<_>>();
+    assert_eq!(words, ["3", "0", "same", "o.zarr", "o.zarr.receipt"], "{said} {}", text(&ended.stderr));
+    assert!(said.contains("tiles are kept") && said.contains("--resume"), "{said}");
+}
+
+/// Begun anew: nothing is left, and there is room for the next run.
+#[test]
+fn a_cog_on_a_disk_that_another_fills_leaves_nothing() {
+    let folder = folder();
+    let line = format!("{} --format cog --compress zstd", SLOW.replace("--tile 64x64", "--tile 512x512"));
+    folder.well(&format!("{} --quiet", line.replace("out/o.tif", "reference.tif")));
+    let script = format!(
+        "\"$swathe\" {line} 2> said & run=$!\n\
+         until [ -s out/o.tif.journal ]; do sleep 0.01; done\n\
+         head -c 100m /dev/zero > out/filler 2>/dev/null\n\
+         wait $run; code=$?; echo $code; rm out/filler; ls out | wc -l\n\
+         \"$swathe\" {line} --overwrite --quiet; echo $?; cmp out/o.tif reference.tif && echo same; ls out"
+    );
+    let Some(ended) = with_disk(&folder, "size=24m", &script) else { return };
+    let said = std::fs::read_to_string(folder.file("said")).unwrap();
+    let words = text(&ended.stdout);
+    let words = words.split_whitespace().collect::<Vec<_>>();
+    // Its space was reserved: it is full for the journal, or the run was done before.
+    let (first, rest) = words.split_at(2);
+    assert!(first == ["3", "0"] || first == ["0", "2"], "{first:?} {said}");
+    assert_eq!(rest, ["0", "same", "o.tif", "o.tif.receipt"], "{said} {}", text(&ended.stderr));
+}
+
+#[test]
+fn a_scratch_disk_that_is_too_small_is_told_and_left_empty() {
+    let folder = folder();
+    folder.well("generate b.tif --size 1000x800 --seed 2 --quiet");
+    for (size, filler) in [("1m", ""), ("40m", "head -c 100m /dev/zero > out/filler 2>/dev/null")] {
+        let script = format!(
+            "{filler}\n\"$swathe\" register a.tif b.tif --scratch out --quiet; echo $?; rm -f out/filler; ls -A out | wc -l"
+        );
+        let Some(ended) = with_disk(&folder, &format!("size={size}"), &script) else { return };
+        let (said, words) = (text(&ended.stderr), text(&ended.stdout));
+        assert_eq!(words.split_whitespace().collect::<Vec<_>>(), ["3", "0"], "{size}: {said}");
+        assert!(said.contains("MiB"), "{said}");
+    }
+}

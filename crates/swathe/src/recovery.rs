@@ -85,16 +85,21 @@ fn with_whole_paths(pipeline: &Pipeline) -> Pipeline {
 pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     let formats = Box::new(Formats::for_job(job, limits));
     let mut options = job.run.options()?;
-    let tile = if job.run.resume { keeping(job)?.tile_to_resume() } else { None };
-    // Whatever tiles this run would choose, it goes on with those of the other.
-    options.tile = tile.or(options.tile);
-    let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
     let write = &job.pipeline.write;
     let format = Format::of_output(&write.path, write.options.get("format").map(String::as_str));
-    if job.run.journal == Some(false) || format.is_none() {
-        return Ok(plan);
+    let is_kept = job.run.journal != Some(false) && format.is_some();
+    // Fingerprints are taken before inputs are opened: what takes an input's place in between is another's, and a receipt
+    // that does not fit its result would be worse than one that has the result made again. A plan says better what is wrong.
+    let kept = (is_kept || job.run.resume).then(|| keeping(job));
+    if let (true, Some(Ok(kept))) = (job.run.resume, &kept) {
+        // Whatever tiles this run would choose, it goes on with those of the other.
+        options.tile = kept.tile_to_resume().or(options.tile);
     }
-    Ok(plan.keeping(Box::new(keeping(job)?)))
+    let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
+    match kept.filter(|_| is_kept) {
+        Some(kept) => Ok(plan.keeping(Box::new(kept?))),
+        None => Ok(plan),
+    }
 }
 
 /// The journal of a job.
