@@ -1,5 +1,7 @@
 //! What lies past the raster's edge, in scipy.ndimage's words.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::sample::{Sample, Scalar};
 
@@ -43,6 +45,36 @@ impl Boundary {
             Boundary::Constant(_) => return None,
         };
         Some(inside as usize)
+    }
+
+    /// The least run of pixels that holds all those that stand for `indices`, or `None` where the constant does for every
+    /// one of them; takes the same time for any number of indices.
+    ///
+    /// `length` is at least 1, and there is at least one index.
+    pub fn span(self, indices: Range<i64>, length: usize) -> Option<Range<usize>> {
+        let (n, last) = (length as i64, indices.end - 1);
+        // Between two multiples of `turn` the pixels follow one another.
+        let turn = match self {
+            Boundary::Nearest => {
+                return Some(self.resolve(indices.start, length)?..self.resolve(last, length)? + 1);
+            }
+            Boundary::Constant(_) => {
+                let (from, to) = (indices.start.max(0), indices.end.min(n));
+                return (from < to).then_some(from as usize..to as usize);
+            }
+            Boundary::Mirror => (n - 1).max(1),
+            Boundary::Reflect | Boundary::Wrap => n,
+        };
+        if indices.end - indices.start >= 2 * turn {
+            return Some(0..length);
+        }
+        let first_turn = indices.start.div_euclid(turn);
+        let turns = (first_turn..=last.div_euclid(turn) + 1).map(|number| number * turn);
+        let around = turns.flat_map(|at| [at - 1, at]).filter(|at| indices.contains(at));
+        let pixels = around.chain([indices.start, last]).filter_map(|at| self.resolve(at, length));
+        let (least, greatest) =
+            pixels.fold((length, 0), |(least, greatest), at| (least.min(at), greatest.max(at)));
+        Some(least..greatest + 1)
     }
 
     /// The constant in a raster's own type, rounded and saturated; 0 where the rule has none.
@@ -106,6 +138,21 @@ mod tests {
         }
         assert_eq!(Boundary::Constant(Scalar::Integer(7)).resolve(-1, 3), None);
         assert_eq!(Boundary::Reflect.resolve(2, 3), Some(2));
+    }
+
+    #[test]
+    fn the_span_is_that_of_every_index_by_itself() {
+        let constant = Boundary::Constant(Scalar::Integer(0));
+        for boundary in [Boundary::Reflect, Boundary::Mirror, Boundary::Wrap, Boundary::Nearest, constant] {
+            for length in 1..6_usize {
+                for (start, end) in (-20..20).flat_map(|start| (start + 1..22).map(move |end| (start, end))) {
+                    let pixels = || (start..end).filter_map(|at| boundary.resolve(at, length));
+                    let expected = pixels().min().zip(pixels().max()).map(|(least, most)| least..most + 1);
+                    let span = boundary.span(start..end, length);
+                    assert_eq!(span, expected, "{boundary} of {length}: {start}..{end}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -67,15 +67,8 @@ impl AxisNeed {
             }
             Edge::Extend(boundary) => {
                 // Outside coordinates may be copied from pixels that the need itself does not cover.
-                let outside = (start..end.min(0)).chain(start.max(n)..end);
-                let copied = outside.filter_map(|at| boundary.resolve(at, length)).map(|index| index as i64);
-                let (mut from, mut to) = (start.clamp(0, n), end.clamp(0, n));
-                if from >= to {
-                    (from, to) = (n, 0);
-                }
-                for index in copied {
-                    (from, to) = (from.min(index), to.max(index + 1));
-                }
+                let copied = boundary.span(start..end, length).unwrap_or(0..length);
+                let (from, to) = (copied.start as i64, copied.end as i64);
                 let run = Run { at: from, from, length: to - from };
                 AxisNeed {
                     start,
