@@ -3,13 +3,14 @@
 use swathe_core::{Halo, Size, Window};
 
 use crate::grid::TileGrid;
+use crate::limits::Limits;
 use crate::pipeline::{Chain, Graph, StageInput};
 use crate::report::AccountLine;
 
 /// What the program itself holds beside all that is counted: code, libraries, heap of small things, and the main thread.
 ///
-/// Measured as 6 to 9 MiB for the command on Linux; added to what the process holds when the plan is made.
-const PROGRAM_BYTES: usize = 4 << 20;
+/// Measured as 4 to 6 MiB for the command on Linux, which touches some of its code only once it runs; added to [`Limits::held_bytes`].
+const PROGRAM_BYTES: usize = 6 << 20;
 /// Stack and allocator arena that a worker touches, and what the tile loop allocates in passing.
 const WORKER_BYTES: usize = 512 << 10;
 
@@ -40,32 +41,54 @@ pub(crate) struct Work {
     pub(crate) handed_on: f64,
 }
 
-/// Walks the chain backward from the window that the first `stages` stages make, and tells `visit` of all on the way.
-fn walk(chain: &Chain, stages: usize, window: Window, visit: &mut dyn FnMut(Visit)) {
-    let Some(stage) = stages.checked_sub(1) else {
-        return visit(Visit::Read { source: 0, window });
-    };
-    visit(Visit::Output { stage, window });
-    for index in 0..=chain.stages[stage].with.len() {
-        let need = chain.need(stage, index, window);
-        visit(Visit::Buffer { stage, index, window: need.buffer() });
-        for piece in need.pieces() {
-            match chain.input(stage, index) {
-                StageInput::Source(_) => {
-                    visit(Visit::Read { source: chain.source_number(stage, index), window: piece.pixels });
+/// Walks the chain backward from a window of its result and tells `visit` of all on the way, and how many times.
+///
+/// Stage after stage, with equal windows taken together: a margin that wraps around is put together of two pieces along each
+/// axis, and a chain of such stages of ever so many of which few differ.
+fn walk(chain: &Chain, window: Window, visit: &mut dyn FnMut(Visit, f64)) {
+    let mut windows = vec![(window, 1.0)];
+    for stage in (0..chain.stages.len()).rev() {
+        let mut earlier = Vec::with_capacity(windows.len());
+        for (window, times) in windows {
+            visit(Visit::Output { stage, window }, times);
+            for index in 0..=chain.stages[stage].with.len() {
+                let need = chain.need(stage, index, window);
+                visit(Visit::Buffer { stage, index, window: need.buffer() }, times);
+                for piece in need.pieces() {
+                    match chain.input(stage, index) {
+                        StageInput::Source(_) => {
+                            let source = chain.source_number(stage, index);
+                            visit(Visit::Read { source, window: piece.pixels }, times);
+                        }
+                        StageInput::Stage(_) => earlier.push((piece.pixels, times)),
+                    }
                 }
-                StageInput::Stage(_) => walk(chain, stage, piece.pixels, visit),
             }
         }
+        windows = taken_together(earlier);
+    }
+    if chain.stages.is_empty() {
+        visit(Visit::Read { source: 0, window }, 1.0);
     }
 }
 
+/// Each window once, with its times added up.
+fn taken_together(mut windows: Vec<(Window, f64)>) -> Vec<(Window, f64)> {
+    windows.sort_unstable_by_key(|(window, _)| (window.y, window.x, window.height, window.width));
+    windows.dedup_by(|(window, times), (kept, sum)| {
+        let same = window == kept;
+        *sum += if same { *times } else { 0.0 };
+        same
+    });
+    windows
+}
+
 /// Walks the chain for all of a tile in the middle of the raster.
-fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit)) {
+fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit, f64)) {
     let shown = grid.shown(grid.typical());
     let pieces = grid.pieces(shown);
     for piece in (0..pieces.count()).map(|index| pieces.nth(index)) {
-        walk(chain, chain.stages.len(), piece.shift(shown.x, shown.y), visit);
+        walk(chain, piece.shift(shown.x, shown.y), visit);
     }
 }
 
@@ -118,7 +141,7 @@ impl Largest {
     }
 
     fn look_at(&mut self, chain: &Chain, piece: Window) {
-        walk(chain, chain.stages.len(), piece, &mut |visit| {
+        walk(chain, piece, &mut |visit, _| {
             let (slot, window) = match visit {
                 Visit::Output { stage, window } => (&mut self.outputs[stage], window),
                 Visit::Buffer { stage, index, window } => (&mut self.buffers[stage][index], window),
@@ -133,8 +156,16 @@ impl Largest {
         self.reads[source]
     }
 
+    /// The bytes that the sweep over these tiles takes, or the one before it, whichever takes more.
+    pub(crate) fn needed_bytes(&self, graph: &Graph, workers: usize, limits: &Limits) -> u64 {
+        let own = total(&self.account(graph, workers, limits));
+        // The sweep before is over the same chain and the same tiles.
+        let before = graph.first.as_ref().map(|first| total(&self.account(&first.graph, workers, limits)));
+        own.max(before.unwrap_or(0))
+    }
+
     /// Every line of the account; `workers` of them, beside what is held once.
-    pub(crate) fn account(&self, graph: &Graph, workers: usize) -> Vec<AccountLine> {
+    pub(crate) fn account(&self, graph: &Graph, workers: usize, limits: &Limits) -> Vec<AccountLine> {
         let (chain, tile) = (&graph.chain, self.tile);
         let mut lines = Vec::new();
         let mut line = |what: &str, bytes: usize, count: usize| {
@@ -142,8 +173,7 @@ impl Largest {
                 lines.push(AccountLine { what: what.into(), bytes_each: bytes as u64, count: count as u64 });
             }
         };
-        let held = crate::memory::resident_bytes().unwrap_or(8 << 20) as usize;
-        line("program", held.saturating_add(PROGRAM_BYTES), 1);
+        line("program", (limits.held_bytes as usize).saturating_add(PROGRAM_BYTES), 1);
         line("worker's stack", WORKER_BYTES, workers);
         line("output tile", graph.output().kind().bytes(Window::whole(self.shown)), workers);
         for (number, (stage, sizes)) in chain.stages.iter().zip(&self.buffers).enumerate() {
@@ -201,16 +231,16 @@ impl Work {
     pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
         let mut work = Work::default();
         let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
-        walk_tile(chain, grid, &mut |visit| match visit {
-            Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
+        walk_tile(chain, grid, &mut |visit, times| match visit {
+            Visit::Output { window, .. } => work.computed += times * window.size().pixels() as f64,
             Visit::Buffer { stage, index, window } => {
                 if let StageInput::Stage(_) = chain.input(stage, index) {
-                    work.handed_on += chain.input_info(stage, index).kind().bytes(window) as f64;
+                    work.handed_on += times * chain.input_info(stage, index).kind().bytes(window) as f64;
                 }
             }
             Visit::Read { source, window } => {
-                work.read += window.size().pixels() as f64;
-                work.stretches += stretches(window, blocks[source].0, blocks[source].1);
+                work.read += times * window.size().pixels() as f64;
+                work.stretches += times * stretches(window, blocks[source].0, blocks[source].1);
             }
         });
         work
@@ -237,9 +267,9 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
 /// Pixels that each stage computes for a tile in the middle of the raster.
 pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
     let mut pixels = vec![0.0; chain.stages.len()];
-    walk_tile(chain, grid, &mut |visit| {
+    walk_tile(chain, grid, &mut |visit, times| {
         if let Visit::Output { stage, window } = visit {
-            pixels[stage] += window.size().pixels() as f64;
+            pixels[stage] += times * window.size().pixels() as f64;
         }
     });
     pixels

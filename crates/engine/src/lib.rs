@@ -26,7 +26,7 @@ pub use both_ways::{InterimRaster, MakeInterim};
 pub use limits::Limits;
 pub use memory::resident_bytes;
 pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Scanner, Stage, Step, resolve};
-pub use plan::Plan;
+pub use plan::{Attempt, Plan, Shortfall, together};
 pub use prepare::{Preparation, Sweeps};
 pub use report::{
     AccountLine, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions,

@@ -13,6 +13,9 @@ pub struct Limits {
     pub group_bytes: Option<u64>,
     /// CPUs that may be used: affinity and quota.
     pub cpus: usize,
+    /// Resident memory of the process before anything is planned, which counts against every budget. All sweeps of a run
+    /// count with this one figure, so that what an earlier one leaves behind in the allocator refuses no later one.
+    pub held_bytes: u64,
 }
 
 impl Limits {
@@ -29,6 +32,7 @@ impl Limits {
             available_bytes: left.map_or(machine, |left| left.min(machine)),
             group_bytes,
             cpus: cpus.min(cpu_quota(root)),
+            held_bytes: crate::memory::resident_bytes().unwrap_or(8 << 20),
         }
     }
 

@@ -45,13 +45,73 @@ struct Choice {
     account: Vec<AccountLine>,
 }
 
+/// A budget that cannot hold a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Shortfall {
+    budget_bytes: u64,
+    /// The least that would do.
+    least_bytes: u64,
+    /// Whether the tile was not the plan's to choose.
+    tile_is_given: bool,
+}
+
+impl From<Shortfall> for Error {
+    fn from(short: Shortfall) -> Self {
+        // What the program holds by itself differs by some pages from one start to the next.
+        let least = short.least_bytes.saturating_add(512 << 10);
+        let more = if short.tile_is_given { " (or a smaller `--tile`)" } else { "" };
+        Error::limit(format!(
+            "the budget of {} cannot hold this plan; the least that would do is `--memory {}MiB`{more}",
+            words(short.budget_bytes),
+            least.div_ceil(1 << 20)
+        ))
+    }
+}
+
+/// A plan, or what it lacks.
+pub type Attempt<T> = std::result::Result<T, Shortfall>;
+
+/// The plans of sweeps that follow one another, or the least that holds all of them.
+///
+/// # Errors
+/// What is lacking, where the budget does not hold every sweep.
+pub fn together<T>(attempts: impl IntoIterator<Item = Attempt<T>>) -> Attempt<Vec<T>> {
+    let mut all = Ok(Vec::new());
+    for attempt in attempts {
+        all = both(all, attempt).map(|(mut all, plan)| {
+            all.push(plan);
+            all
+        });
+    }
+    all
+}
+
+/// Both, or the least that holds them.
+pub(crate) fn both<A, B>(one: Attempt<A>, other: Attempt<B>) -> Attempt<(A, B)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Ok(_), Err(short)) | (Err(short), Ok(_)) => Err(short),
+        (Err(one), Err(other)) => {
+            Err(Shortfall { least_bytes: one.least_bytes.max(other.least_bytes), ..one })
+        }
+    }
+}
+
 impl Plan {
     /// Chooses tile shape and workers for a graph.
     ///
     /// # Errors
     /// Limit, where not even the smallest tile and one worker fit the budget: the message names the least that would do.
     /// Usage, for tiles or threads that make no sense.
-    pub fn new(mut graph: Graph, options: &RunOptions, limits: &Limits) -> Result<Self> {
+    pub fn new(graph: Graph, options: &RunOptions, limits: &Limits) -> Result<Self> {
+        Ok(Plan::attempt(graph, options, limits)??)
+    }
+
+    /// As [`Plan::new`], for callers that have more to plan before they can say what would do.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], but for the budget.
+    pub fn attempt(mut graph: Graph, options: &RunOptions, limits: &Limits) -> Result<Attempt<Self>> {
         let output = graph.output().size;
         if output.is_empty() {
             return Err(Error::usage(format!("the output would be {output} pixels")));
@@ -60,8 +120,13 @@ impl Plan {
             return Err(Error::usage("`--threads` must be at least 1"));
         }
         let (budget_bytes, budget_reason) = budget(options, limits);
-        let workers = options.threads.unwrap_or(limits.cpus);
-        let Choice { grid, workers, mut account } = choose(&graph, options, workers, budget_bytes)?;
+        let Choice { grid, workers, mut account } = match choose(&graph, options, limits, budget_bytes) {
+            Ok(choice) => choice,
+            Err(least_bytes) => {
+                let tile_is_given = options.tile.is_some();
+                return Ok(Err(Shortfall { budget_bytes, least_bytes, tile_is_given }));
+            }
+        };
         // Whatever the budget leaves goes to sources that keep decoded blocks, which take no more than they can use.
         let mut spare = budget_bytes.saturating_sub(account::total(&account));
         let largest = Largest::over(&graph.chain, &grid);
@@ -79,8 +144,8 @@ impl Plan {
             None => None,
             Some(first) => {
                 let First { step, graph, notes } = *first;
-                let options = RunOptions { tile: Some(grid.tile_size()), ..options.clone() };
-                let plan = Plan::new(graph, &options, limits)?;
+                let (tile, threads) = (Some(grid.tile_size()), Some(workers));
+                let plan = Plan::new(graph, &RunOptions { tile, threads, ..options.clone() }, limits)?;
                 summary.scratch_bytes = notes.plan(grid.tile_size().height, grid.down())?;
                 let sweep = plan.summary.clone();
                 let subject = "what lies below each tile".into();
@@ -89,7 +154,7 @@ impl Plan {
             }
         };
         let skip_flush = options.skip_flush;
-        Ok(Plan { graph, grid, skip_flush, keep: None, summary, preparing: None, first })
+        Ok(Ok(Plan { graph, grid, skip_flush, keep: None, summary, preparing: None, first }))
     }
 
     /// Whether a run can go on with what another left of this output.
@@ -133,8 +198,10 @@ fn budget(options: &RunOptions, limits: &Limits) -> (u64, String) {
     }
 }
 
-/// Takes the shape that costs least of those that fit, with as many workers as asked for; else with fewer.
-fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64) -> Result<Choice> {
+/// Takes the shape that costs least of those that fit, with as many workers as asked for; else with fewer; else says how
+/// many bytes would do.
+fn choose(graph: &Graph, options: &RunOptions, limits: &Limits, budget_bytes: u64) -> Result<Choice, u64> {
+    let workers = options.threads.unwrap_or(limits.cpus);
     let raster = graph.output().size;
     let shapes = match options.tile {
         Some(tile) => vec![whole_blocks(graph, tile)],
@@ -143,36 +210,22 @@ fn choose(graph: &Graph, options: &RunOptions, workers: usize, budget_bytes: u64
     let margin = graph.destination.margin();
     let mut grids = shapes.into_iter().map(|tile| TileGrid::new(raster, tile, margin)).collect::<Vec<_>>();
     grids.dedup();
-    let mut least: Option<u64> = None;
     let mut options_seen =
         grids.into_iter().map(|grid| (grid, Largest::over(&graph.chain, &grid))).collect::<Vec<_>>();
     options_seen.sort_by_cached_key(|(grid, _)| cost(graph, grid, workers).to_bits());
     for workers in (1..=workers).rev() {
         for (grid, largest) in &options_seen {
             let workers = workers.min(usize::try_from(grid.count()).unwrap_or(workers));
-            let account = largest.account(graph, workers);
-            let total = account::total(&account);
-            if total <= budget_bytes {
+            if largest.needed_bytes(graph, workers, limits) <= budget_bytes {
+                let account = largest.account(graph, workers, limits);
                 return Ok(Choice { grid: *grid, workers, account });
             }
-            least = Some(least.map_or(total, |least| least.min(total)));
         }
     }
-    let smallest = options_seen.iter().min_by_key(|(_, largest)| account::total(&largest.account(graph, 1)));
-    if let Some((grid, _)) = smallest {
-        match choose_pieces(graph, *grid, workers, budget_bytes) {
-            Ok(choice) => return Ok(choice),
-            Err(in_pieces) => least = least.min(Some(in_pieces)),
-        }
-    }
-    // What the program holds by itself differs by some pages from one start to the next.
-    let least = least.unwrap_or(u64::MAX).saturating_add(512 << 10);
-    let more = if options.tile.is_some() { " (or a smaller `--tile`)" } else { "" };
-    Err(Error::limit(format!(
-        "the budget of {} cannot hold this plan; the least that would do is `--memory {}MiB`{more}",
-        words(budget_bytes),
-        least.div_ceil(1 << 20)
-    )))
+    let alone = |(_, largest): &(TileGrid, Largest)| largest.needed_bytes(graph, 1, limits);
+    let Some(smallest) = options_seen.iter().min_by_key(|shape| alone(shape)) else { return Err(u64::MAX) };
+    choose_pieces(graph, smallest.0, (workers, limits), budget_bytes)
+        .map_err(|least| least.min(alone(smallest)))
 }
 
 /// A tile that one worker holds in so many bytes is not computed in pieces: what it needs is not much more than itself.
@@ -182,9 +235,9 @@ const SMALL_WORK_BYTES: u64 = 8 << 20;
 fn choose_pieces(
     graph: &Graph,
     grid: TileGrid,
-    workers: usize,
+    (workers, limits): (usize, &Limits),
     budget_bytes: u64,
-) -> std::result::Result<Choice, u64> {
+) -> Result<Choice, u64> {
     let mut piece = grid.shown(grid.typical()).size();
     let workers = workers.min(usize::try_from(grid.count()).unwrap_or(workers));
     let mut least = u64::MAX;
@@ -192,14 +245,14 @@ fn choose_pieces(
         let grid = grid.in_pieces(piece);
         let largest = Largest::over(&graph.chain, &grid);
         for workers in (1..=workers).rev() {
-            let account = largest.account(graph, workers);
-            let total = account::total(&account);
+            let total = largest.needed_bytes(graph, workers, limits);
             least = least.min(total);
             if total <= budget_bytes {
-                return Ok(Choice { grid, workers, account });
+                return Ok(Choice { grid, workers, account: largest.account(graph, workers, limits) });
             }
         }
-        let more = account::total(&largest.account(graph, 2)) - account::total(&largest.account(graph, 1));
+        let alone = largest.needed_bytes(graph, 1, limits);
+        let more = largest.needed_bytes(graph, 2, limits) - alone;
         if piece.pixels() == 1 || more < SMALL_WORK_BYTES {
             return Err(least);
         }

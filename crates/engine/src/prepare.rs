@@ -9,7 +9,7 @@ use swathe_core::{Error, Keep, RasterInfo, Reduction, Result};
 
 use crate::limits::Limits;
 use crate::pipeline::{Catalogue, Graph, Input, Pipeline, Step, resolve};
-use crate::plan::Plan;
+use crate::plan::{Attempt, Plan, both, together};
 use crate::report::{Observer, PlanSummary, PreparationSummary, Report, RunOptions};
 use crate::survey::Survey;
 
@@ -40,7 +40,7 @@ pub struct Sweeps<'a> {
     limits: &'a Limits,
     /// Who is told, and who stops it; nobody where sweeps are only planned.
     watch: Option<(&'a dyn Observer, &'a AtomicBool)>,
-    planned: Option<PlanSummary>,
+    planned: Vec<Attempt<PlanSummary>>,
     /// Which pass comes next, of how many, and what for.
     pass: (u64, u64, String),
     reports: Vec<Report>,
@@ -55,7 +55,7 @@ impl<'a> Sweeps<'a> {
         limits: &'a Limits,
     ) -> Self {
         let (pass, reports) = ((1, 1, String::new()), Vec::new());
-        Sweeps { chain, catalogue, options, limits, watch: None, planned: None, pass, reports }
+        Sweeps { chain, catalogue, options, limits, watch: None, planned: Vec::new(), pass, reports }
     }
 
     /// The same, run and not only planned.
@@ -79,17 +79,21 @@ impl<'a> Sweeps<'a> {
         Ok(stages.last().map_or_else(|| source.info(), |stage| stage.operator.output()).clone())
     }
 
-    /// Shows every pixel to a reduction.
+    /// Shows every pixel to a reduction. Where the sweep is only to be planned, the answer is that of a raster without
+    /// pixels, so that sweeps that follow are planned too.
     ///
     /// # Errors
-    /// As [`Survey::run`]; Interrupted, where the sweep was only to be planned.
+    /// As [`Survey::new`] and [`Survey::run`].
     pub fn sweep<R: Reduction>(&mut self, reduction: R) -> Result<R::Partial> {
         let (source, stages) = resolve(self.chain.0, self.chain.1, self.catalogue)?;
-        let survey = Survey::new(source, stages, ("answer", reduction), self.options, self.limits)?;
         let Some((observer, cancel)) = self.watch else {
-            self.planned = Some(survey.summary().clone());
-            return Err(Error::interrupted("only planned"));
+            let mut nothing = reduction.begin();
+            reduction.complete(&mut nothing);
+            let survey = Survey::attempt(source, stages, ("answer", reduction), self.options, self.limits)?;
+            self.planned.push(survey.map(|survey| survey.summary().clone()));
+            return Ok(nothing);
         };
+        let survey = Survey::new(source, stages, ("answer", reduction), self.options, self.limits)?;
         let (pass, passes, what) = &mut self.pass;
         if *passes > 1 {
             observer.pass_begins(*pass, *passes, what);
@@ -100,9 +104,18 @@ impl<'a> Sweeps<'a> {
         Ok(partial)
     }
 
-    /// The plan of the first sweep, where it was only planned.
-    pub fn into_planned(self) -> Option<PlanSummary> {
-        self.planned
+    /// The plan of the sweep that takes most memory, where they were only planned.
+    ///
+    /// # Errors
+    /// Limit, where the budget does not hold all sweeps.
+    pub fn into_planned(self) -> Option<Result<PlanSummary>> {
+        self.into_attempt().map(|attempt| Ok(attempt?))
+    }
+
+    fn into_attempt(self) -> Option<Attempt<PlanSummary>> {
+        let largest =
+            |all: Vec<PlanSummary>| all.into_iter().rev().max_by_key(|plan| plan.predicted_peak_bytes);
+        together(self.planned).map(largest).transpose()
     }
 
     /// What each sweep took.
@@ -127,7 +140,7 @@ impl Plan {
     /// Resolves a pipeline and chooses tile shape and workers, for the sweep that writes and for those before it.
     ///
     /// # Errors
-    /// As [`Graph::resolve`] and [`Plan::new`].
+    /// As [`Graph::resolve`] and [`Plan::new`]; the least budget that would do is the one that holds every sweep.
     pub fn of(
         pipeline: &Pipeline,
         catalogue: Box<dyn Catalogue + Send + Sync>,
@@ -135,24 +148,24 @@ impl Plan {
         limits: &Limits,
     ) -> Result<Self> {
         let (graph, stood_in, preparations) = Graph::with_stand_ins(pipeline, &*catalogue)?;
-        let mut plan = Plan::new(graph, options, limits)?;
-        let mut summaries = Vec::new();
+        let writing = Plan::attempt(graph, options, limits)?;
+        let mut attempts = Vec::new();
         for (number, preparation) in preparations {
             let chain = (&stood_in.read, &stood_in.steps[..number]);
             let mut sweeps = Sweeps::new(chain, &*catalogue, options, limits);
             let outcome = preparation.learn(&mut sweeps);
-            let planned = match (sweeps.into_planned(), outcome) {
-                (Some(planned), _) => planned,
+            // That a raster without pixels has no answer is no error.
+            let planned = match (sweeps.into_attempt(), outcome) {
+                (Some(attempt), _) => attempt,
                 (None, Err(error)) => return Err(error),
                 (None, Ok(_)) => return Err(Error::bug("a step was prepared without looking")),
             };
-            summaries.push(PreparationSummary::new(
-                &stood_in.steps[number].operator,
-                preparation.subject(),
-                preparation.sweeps(),
-                planned,
-            ));
+            let (subject, passes) = (preparation.subject(), preparation.sweeps());
+            let operator = &stood_in.steps[number].operator;
+            attempts.push(planned.map(|sweep| PreparationSummary::new(operator, subject, passes, sweep)));
         }
+        // The least that holds one of them may not hold another, so that all are looked at first.
+        let (mut plan, summaries) = both(writing, together(attempts))?;
         plan.summary.add_preparations(&summaries);
         if !summaries.is_empty() {
             let (pipeline, options, limits) = (pipeline.clone(), options.clone(), *limits);

@@ -69,7 +69,7 @@ pub struct PreparationSummary {
     pub subject: String,
     /// Sweeps that it takes.
     pub passes: u64,
-    /// Tile width of the first of them.
+    /// Tile width of the one that takes most memory.
     pub tile_width: u64,
     /// Tile height.
     pub tile_height: u64,

@@ -9,7 +9,7 @@ use swathe_core::{
 
 use crate::limits::Limits;
 use crate::pipeline::{Graph, Stage};
-use crate::plan::Plan;
+use crate::plan::{Attempt, Plan};
 use crate::report::{Observer, PlanSummary, Report, RunOptions};
 
 /// A planned sweep over a raster, or over what a chain makes of it, that a reduction looks at.
@@ -26,10 +26,24 @@ impl<R: Reduction> Survey<R> {
     pub fn new(
         source: Box<dyn Source>,
         stages: Vec<Stage>,
-        (name, reduction): (&str, R),
+        named: (&str, R),
         options: &RunOptions,
         limits: &Limits,
     ) -> Result<Self> {
+        Ok(Survey::attempt(source, stages, named, options, limits)??)
+    }
+
+    /// As [`Survey::new`], for callers that have more to plan before they can say what would do.
+    ///
+    /// # Errors
+    /// As [`Plan::attempt`].
+    pub fn attempt(
+        source: Box<dyn Source>,
+        stages: Vec<Stage>,
+        (name, reduction): (&str, R),
+        options: &RunOptions,
+        limits: &Limits,
+    ) -> Result<Attempt<Self>> {
         let outcome = Arc::new(Mutex::new(None));
         let gathering = Gathering {
             name: name.to_owned(),
@@ -38,8 +52,8 @@ impl<R: Reduction> Survey<R> {
             partials: Mutex::new(Vec::new()),
             outcome: Arc::clone(&outcome),
         };
-        let plan = Plan::new(Graph::new(source, stages, Box::new(gathering)), options, limits)?;
-        Ok(Survey { plan, outcome })
+        let plan = Plan::attempt(Graph::new(source, stages, Box::new(gathering)), options, limits)?;
+        Ok(plan.map(|plan| Survey { plan, outcome }))
     }
 
     /// Everything there is to say about the plan.

@@ -32,6 +32,9 @@ pub struct Findings {
     pub reports: Vec<Report>,
 }
 
+/// What sweeps are planned with.
+type Ways = (Formats, RunOptions, Limits);
+
 impl Inquiry {
     /// A question as a person writes it: the parameters of a [`QuestionSpec`] by name.
     ///
@@ -50,17 +53,20 @@ impl Inquiry {
         Ok(Inquiry { read, steps: Vec::new(), question, run })
     }
 
-    /// What the first sweep takes, with the number of sweeps.
+    /// What the sweep takes that takes most, with the number of sweeps.
     ///
     /// # Errors
     /// As [`crate::plan`].
     pub fn plan(&self) -> Result<PlanSummary> {
-        let (formats, options, limits) = self.ways()?;
-        let mut sweeps = Sweeps::new((&self.read, &self.steps), &formats, &options, &limits);
+        self.plan_within(&self.ways()?)
+    }
+
+    fn plan_within(&self, (formats, options, limits): &Ways) -> Result<PlanSummary> {
+        let mut sweeps = Sweeps::new((&self.read, &self.steps), formats, options, limits);
         let info = sweeps.info()?;
         let outcome = self.question.answer(&info, &mut Asking(&mut sweeps));
         match (sweeps.into_planned(), outcome) {
-            (Some(summary), _) => Ok(PlanSummary { passes: self.question.sweeps(&info), ..summary }),
+            (Some(planned), _) => Ok(PlanSummary { passes: self.question.sweeps(&info), ..planned? }),
             (None, Err(error)) => Err(error),
             (None, Ok(_)) => Err(Error::bug("a question was answered without looking")),
         }
@@ -71,7 +77,10 @@ impl Inquiry {
     /// # Errors
     /// As [`swathe_engine::Plan::run`].
     pub fn find(&self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Findings> {
-        let (formats, options, limits) = self.ways()?;
+        let ways = self.ways()?;
+        // A budget that does not hold a later sweep is refused before the first.
+        self.plan_within(&ways)?;
+        let (formats, options, limits) = ways;
         let sweeps = Sweeps::new((&self.read, &self.steps), &formats, &options, &limits);
         let info = sweeps.info()?;
         let mut sweeps =
@@ -80,7 +89,7 @@ impl Inquiry {
         Ok(Findings { answer, reports: sweeps.into_reports() })
     }
 
-    fn ways(&self) -> Result<(Formats, RunOptions, Limits)> {
+    fn ways(&self) -> Result<Ways> {
         Ok((Formats::reading(&self.run), self.run.options()?, Limits::detect()))
     }
 }

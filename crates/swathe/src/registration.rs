@@ -11,7 +11,8 @@ use swathe_core::{
     Window,
 };
 use swathe_engine::{
-    Graph, Input, Limits, Observer, Plan, PlanSummary, Report, RunOptions, Stage, Step, Survey, resolve,
+    Attempt, Graph, Input, Limits, Observer, Plan, PlanSummary, Report, RunOptions, Stage, Step, Survey,
+    resolve, together,
 };
 use swathe_io::{Interim, InterimDestination, InterimSource};
 use swathe_operators::transform::coefficients;
@@ -159,17 +160,12 @@ impl Registration {
     /// As [`crate::plan`].
     pub fn plan(&self) -> Result<PlanSummary> {
         let passes = Passes::new(self)?;
-        let level = Level { mean: 0.0, energy: 1.0 };
-        let first = passes.rows(0, level)?.summary().clone();
-        let second = passes.rows(1, level)?.summary().clone();
-        let columns = passes.columns()?.summary().clone();
-        let surface = passes.surface()?.summary().clone();
+        let all = passes.planned()?;
         let spectrum = passes.spectra.reference.bytes();
         let (again, sweeps) = match self.options.subpixel {
             Subpixel::Fourier => (2, 7),
             _ => (1, 6),
         };
-        let all = [first, second, columns, surface];
         let mut summary = all[2].clone();
         summary.inputs = all[..2].iter().flat_map(|pass| pass.inputs.clone()).collect();
         summary.stages = all.iter().flat_map(|pass| pass.stages.clone()).collect();
@@ -199,14 +195,16 @@ impl Registration {
             passes: if self.options.subpixel == Subpixel::Fourier { 7 } else { 6 },
             reports: Vec::new(),
         };
+        // A budget that does not hold a later pass is refused before the first.
+        passes.planned()?;
         passes.reserve()?;
         let levels = [passes.level(0, &mut run)?, passes.level(1, &mut run)?];
         for (number, level) in levels.into_iter().enumerate() {
-            run.plan("rows", passes.rows(number, level)?)?;
+            run.plan("rows", passes.rows(number, level)??)?;
         }
-        run.plan("columns", passes.columns()?)?;
+        run.plan("columns", passes.columns()??)?;
         let search = passes.search();
-        let rows = run.survey("peak", passes.surface()?)?;
+        let rows = run.survey("peak", passes.surface()??)?;
         let Some(peak) = search.peak(&rows) else {
             return Err(Error::bug("a correlation surface without a greatest value"));
         };
@@ -333,7 +331,16 @@ impl<'a> Passes<'a> {
         Ok(level)
     }
 
-    fn rows(&self, number: usize, level: Level) -> Result<Plan> {
+    /// The plans of the passes that write spectra and of the one that looks for the peak, which take more than the rest.
+    fn planned(&self) -> Result<Vec<PlanSummary>> {
+        let level = Level { mean: 0.0, energy: 1.0 };
+        let writing = [self.rows(0, level)?, self.rows(1, level)?, self.columns()?];
+        let writing = writing.map(|attempt| attempt.map(|plan| plan.summary().clone()));
+        let surface = self.surface()?.map(|survey| survey.summary().clone());
+        Ok(together(writing.into_iter().chain([surface]))?)
+    }
+
+    fn rows(&self, number: usize, level: Level) -> Result<Attempt<Plan>> {
         let RegistrationOptions { policy, taper, .. } = self.registration.options;
         let pair = &self.registration.pair;
         let operator = RowSpectra::new(&pair.infos[number], policy, taper, level, self.spectra.extent);
@@ -342,7 +349,7 @@ impl<'a> Passes<'a> {
         self.writing(source, stages, InterimDestination::by_rows(self.interim(number)))
     }
 
-    fn columns(&self) -> Result<Plan> {
+    fn columns(&self) -> Result<Attempt<Plan>> {
         let operator = ColumnProduct::new(self.registration.options.correlation, self.spectra.extent);
         let with: Vec<Box<dyn Source>> = vec![Box::new(InterimSource(self.interim(1)))];
         let stage = stage("columns to product", operator, with);
@@ -355,8 +362,8 @@ impl<'a> Passes<'a> {
         source: Box<dyn Source>,
         stages: Vec<Stage>,
         destination: impl Destination + 'static,
-    ) -> Result<Plan> {
-        Plan::new(Graph::new(source, stages, Box::new(destination)), &self.options, &self.limits)
+    ) -> Result<Attempt<Plan>> {
+        Plan::attempt(Graph::new(source, stages, Box::new(destination)), &self.options, &self.limits)
     }
 
     fn search(&self) -> PeakSearch {
@@ -364,10 +371,10 @@ impl<'a> Passes<'a> {
         PeakSearch::new(padded, greatest_shift)
     }
 
-    fn surface(&self) -> Result<Survey<PeakSearch>> {
+    fn surface(&self) -> Result<Attempt<Survey<PeakSearch>>> {
         let stage = stage("product to surface", SurfaceRows::new(self.spectra.extent), Vec::new());
         let source = Box::new(InterimSource(self.interim(0)));
-        Survey::new(source, vec![stage], ("peak", self.search()), &self.options, &self.limits)
+        Survey::attempt(source, vec![stage], ("peak", self.search()), &self.options, &self.limits)
     }
 
     /// Some rows of the surface.

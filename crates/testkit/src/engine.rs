@@ -52,7 +52,7 @@ impl Way {
 }
 
 /// What the tests say that the machine has: the real one's memory must not decide what a test does.
-const MACHINE: Limits = Limits { available_bytes: 64 << 30, group_bytes: None, cpus: 2 };
+const MACHINE: Limits = Limits { available_bytes: 64 << 30, group_bytes: None, cpus: 2, held_bytes: 8 << 20 };
 
 /// Runs a chain.
 ///
@@ -78,8 +78,8 @@ pub fn plan(source: &Raster, steps: &[Step], way: &Way) -> Result<(Plan, MemoryR
     let Budget::LeastAnd(more) = way.budget else {
         return attempt(Some(1 << 40), way.tile, way.threads);
     };
-    // What the process holds is part of every account, and other tests change it all the time.
     let (smallest, _) = attempt(Some(1 << 40), way.tile.or(Some(Size::new(1, 1))), 1)?;
+    // Tiles that the plan chooses are not as small as a pixel.
     let mut bytes = smallest.summary().predicted_peak_bytes + more;
     loop {
         match attempt(Some(bytes), way.tile, way.threads) {

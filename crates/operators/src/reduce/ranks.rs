@@ -377,8 +377,11 @@ impl Reduction for RankSearch {
     type Partial = Vec<Digits>;
 
     fn partial_bytes(&self) -> usize {
-        let tables: usize = self.bands.iter().map(|band| band.prefixes.len()).sum();
-        ((8 * tables) << self.digit_bits()) + self.info.size.width
+        // As many beginnings as any sweep of the search may look at, so that a plan that holds the first holds all: of
+        // each percentile the ranks below and above.
+        let prefixes =
+            if self.digit_bits() < self.key_bits() { 2 * self.quantiles.percentiles.len() } else { 1 };
+        ((8 * self.bands.len() * prefixes.max(1)) << self.digit_bits()) + self.info.size.width
     }
 
     fn begin(&self) -> Self::Partial {
