@@ -159,8 +159,7 @@ impl Registration {
     /// # Errors
     /// As [`crate::plan`].
     pub fn plan(&self) -> Result<PlanSummary> {
-        let passes = Passes::new(self)?;
-        let all = passes.planned()?;
+        let (passes, all) = Passes::planned(self)?;
         let spectrum = passes.spectra.reference.bytes();
         let (again, sweeps) = match self.options.subpixel {
             Subpixel::Fourier => (2, 7),
@@ -188,15 +187,14 @@ impl Registration {
     /// As [`swathe_engine::Plan::run`]; Limit, where the scratch folder's disk is too small; Unsupported, where a raster
     /// shows nothing or holds infinite values.
     pub fn find(&self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<RegistrationFindings> {
-        let passes = Passes::new(self)?;
+        // A budget that does not hold a later pass is refused before the first.
+        let (passes, _) = Passes::planned(self)?;
         let mut run = Running {
             observer,
             cancel,
             passes: if self.options.subpixel == Subpixel::Fourier { 7 } else { 6 },
             reports: Vec::new(),
         };
-        // A budget that does not hold a later pass is refused before the first.
-        passes.planned()?;
         passes.reserve()?;
         let levels = [passes.level(0, &mut run)?, passes.level(1, &mut run)?];
         for (number, level) in levels.into_iter().enumerate() {
@@ -270,14 +268,35 @@ struct Passes<'a> {
 }
 
 impl<'a> Passes<'a> {
-    fn new(registration: &'a Registration) -> Result<Self> {
+    /// With the widest blocks of the spectra that the budget holds, and the plans of those passes that take most.
+    ///
+    /// # Errors
+    /// As [`crate::plan`]; Limit, where the budget does not hold the narrowest blocks.
+    fn planned(registration: &'a Registration) -> Result<(Self, Vec<PlanSummary>)> {
         let (options, limits) = (registration.pair.run.options()?, Limits::detect());
         let budget = options.memory_bytes.unwrap_or_else(|| limits.default_budget_bytes());
         let workers = options.threads.unwrap_or(limits.cpus).max(1) as u64;
-        let Size { width, height } = registration.options.padded;
-        let column_bytes = (size_of::<f32>() * 2 * height) as u64 * BLOCK_COPIES * workers;
+        let column_bytes =
+            (size_of::<f32>() * 2 * registration.options.padded.height) as u64 * BLOCK_COPIES * workers;
         let most = usize::try_from(budget / 2 / column_bytes.max(1)).unwrap_or(usize::MAX);
-        let block = (1 << most.max(1).ilog2()).clamp(BLOCK_COLUMNS[1], BLOCK_COLUMNS[0]);
+        let mut block = (1 << most.max(1).ilog2()).clamp(BLOCK_COLUMNS[1], BLOCK_COLUMNS[0]);
+        loop {
+            let passes = Passes::new(registration, options.clone(), limits, block)?;
+            match passes.largest()? {
+                Ok(plans) => return Ok((passes, plans)),
+                Err(short) if block == BLOCK_COLUMNS[1] => return Err(short.into()),
+                Err(_) => block /= 2,
+            }
+        }
+    }
+
+    fn new(
+        registration: &'a Registration,
+        options: RunOptions,
+        limits: Limits,
+        block: usize,
+    ) -> Result<Self> {
+        let Size { width, .. } = registration.options.padded;
         let stored = coefficients(width).next_multiple_of(block);
         let extent = Extent { padded: registration.options.padded, stored };
         let dirty_limit_bytes = Formats::dirty_limit_bytes(&limits);
@@ -332,12 +351,12 @@ impl<'a> Passes<'a> {
     }
 
     /// The plans of the passes that write spectra and of the one that looks for the peak, which take more than the rest.
-    fn planned(&self) -> Result<Vec<PlanSummary>> {
+    fn largest(&self) -> Result<Attempt<Vec<PlanSummary>>> {
         let level = Level { mean: 0.0, energy: 1.0 };
         let writing = [self.rows(0, level)?, self.rows(1, level)?, self.columns()?];
         let writing = writing.map(|attempt| attempt.map(|plan| plan.summary().clone()));
         let surface = self.surface()?.map(|survey| survey.summary().clone());
-        Ok(together(writing.into_iter().chain([surface]))?)
+        Ok(together(writing.into_iter().chain([surface])))
     }
 
     fn rows(&self, number: usize, level: Level) -> Result<Attempt<Plan>> {
