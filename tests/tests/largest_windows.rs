@@ -61,6 +61,7 @@ const LARGEST: &[Run] = &[
     ("kuan", GRAY, &["--size", "101", "--looks", "auto"]),
     ("laplacian", GRAY, &[]),
     ("lee", GRAY, &["--size", "101", "--looks", "auto"]),
+    ("lee-sigma", GRAY, &["--size", "101", "--looks", "4", "--target-size", "5"]),
     ("lut", GRAY, &["--table", "0,0; 100,50; 65535,255"]),
     ("maximum", GRAY, &["--size", "1023"]),
     ("mean", TINY, &["--size", "9999"]),
