@@ -68,22 +68,26 @@ impl<'a> Envelope<'a> {
         self.distances
     }
 
-    /// Squares of distances, in widths of a pixel, whose height is `aspect`. Where that is 1 (`WHOLE`) all numbers are whole,
-    /// and the quotients are taken down to the next whole number, which is exact for sides of up to 2^24.
-    fn fill_euclidean<const WHOLE: bool>(&mut self, rows: &[u32], aspect: f64) {
+    /// Puts the columns that are nearest somewhere into `columns`, `heights` and `starts`, and returns how many they are.
+    ///
+    /// `height` is what a column's target offers in the column itself; `nearer_from` tells from where on the second of two
+    /// columns with their heights is nearer than the first.
+    #[inline(always)]
+    fn build(
+        &mut self,
+        rows: &[u32],
+        height: impl Fn(u32) -> f64,
+        nearer_from: impl Fn([f64; 2], [f64; 2]) -> f64,
+    ) -> usize {
         let mut count = 0;
         for (x, &rows) in rows.iter().enumerate() {
             if rows == NONE {
                 continue;
             }
-            let (x, height) = (x as f64, f64::from(rows) * aspect);
-            let height = height * height;
+            let (x, height) = (x as f64, height(rows));
             let mut start = 0.0;
             while count > 0 {
-                let (other, other_height) = (self.columns[count - 1], self.heights[count - 1]);
-                // From here on this column is nearer: where its parabola falls below the other.
-                let meet = ((x * x - other * other) + (height - other_height)) / (2.0 * (x - other));
-                start = if WHOLE { meet.floor() + 1.0 } else { meet };
+                start = nearer_from([self.columns[count - 1], self.heights[count - 1]], [x, height]);
                 if start > self.starts[count - 1] {
                     break;
                 }
@@ -95,6 +99,22 @@ impl<'a> Envelope<'a> {
                 count += 1;
             }
         }
+        count
+    }
+
+    /// Squares of distances, in widths of a pixel, whose height is `aspect`. Where that is 1 (`WHOLE`) all numbers are whole,
+    /// and the quotients are taken down to the next whole number, which is exact for sides of up to 2^24.
+    fn fill_euclidean<const WHOLE: bool>(&mut self, rows: &[u32], aspect: f64) {
+        let square = |rows| {
+            let height = f64::from(rows) * aspect;
+            height * height
+        };
+        // Where the parabola of the second falls below that of the first.
+        let nearer_from = |[other, other_height]: [f64; 2], [x, height]: [f64; 2]| {
+            let meet = ((x * x - other * other) + (height - other_height)) / (2.0 * (x - other));
+            if WHOLE { meet.floor() + 1.0 } else { meet }
+        };
+        let count = self.build(rows, square, nearer_from);
         if count == 0 {
             self.distances.fill(f64::INFINITY);
             return;
@@ -129,33 +149,15 @@ impl<'a> Envelope<'a> {
 
     /// Meijster's envelope of `max(|x - column|, rows)`.
     fn fill_chessboard(&mut self, rows: &[u32]) {
-        let mut count = 0;
-        for (x, &rows) in rows.iter().enumerate() {
-            if rows == NONE {
-                continue;
-            }
-            let (x, height) = (x as f64, f64::from(rows));
-            let mut start = 0.0;
-            while count > 0 {
-                let (other, other_height) = (self.columns[count - 1], self.heights[count - 1]);
-                let between = ((x + other) / 2.0).floor();
-                let last = if other_height <= height {
-                    between.max(other + height)
-                } else {
-                    between.min(x - other_height)
-                };
-                start = last + 1.0;
-                if start > self.starts[count - 1] {
-                    break;
-                }
-                count -= 1;
-                start = 0.0;
-            }
-            if count == 0 || start < self.distances.len() as f64 {
-                (self.columns[count], self.heights[count], self.starts[count]) = (x, height, start);
-                count += 1;
-            }
-        }
+        let count = self.build(rows, f64::from, |[other, other_height], [x, height]| {
+            let between = ((x + other) / 2.0).floor();
+            let last = if other_height <= height {
+                between.max(other + height)
+            } else {
+                between.min(x - other_height)
+            };
+            last + 1.0
+        });
         if count == 0 {
             self.distances.fill(f64::INFINITY);
             return;
