@@ -109,7 +109,12 @@ pub trait Catalogue {
 /// What carries something from row to row.
 pub enum Scanner {
     /// Down.
-    Down(Box<dyn Scan>),
+    Down {
+        /// What makes the raster that is scanned out of the step's input, where that is another one.
+        before: Option<Box<dyn Operator>>,
+        /// The scan.
+        scan: Box<dyn Scan>,
+    },
     /// First up and then down.
     BothWays(Arc<dyn BothWays>),
 }
@@ -117,7 +122,7 @@ pub enum Scanner {
 impl Scanner {
     fn output(&self) -> &RasterInfo {
         match self {
-            Scanner::Down(scan) => scan.output(),
+            Scanner::Down { scan, .. } => scan.output(),
             Scanner::BothWays(both) => both.output(),
         }
     }
@@ -240,7 +245,7 @@ impl Graph {
             _ => (stood_in.steps.as_mut_slice(), None),
         };
         let (source, stages, preparations) = resolve_with_stand_ins(&pipeline.read, steps, catalogue)?;
-        let chain = Chain { source, stages };
+        let mut chain = Chain { source, stages };
         let Some(last) = last else {
             let destination = catalogue.destination(&pipeline.write, chain.output())?;
             return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
@@ -258,7 +263,9 @@ impl Graph {
             )));
         }
         let both = match scan {
-            Scanner::Down(scan) => {
+            Scanner::Down { before, scan } => {
+                let before = before.map(|operator| Stage { name: last_name, operator, with: Vec::new() });
+                chain.stages.extend(before);
                 let destination = Box::new(Scanned { scan, destination });
                 return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
             }

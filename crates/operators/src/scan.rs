@@ -8,20 +8,27 @@ mod distance;
 mod envelope;
 mod forest;
 mod lift;
+mod padding;
 #[cfg(test)]
 mod trial;
 
 use swathe_core::{
-    BothWays, Documentation, Error, Group, Parameter, ParameterKind, Parameters, RasterInfo, Result,
+    BothWays, Documentation, Error, Group, Operator, Parameter, ParameterKind, Parameters, RasterInfo, Result,
     SampleType, Scan, Spec,
 };
 
 use accumulation::{Along, Combine};
+use padding::Padding;
 
 /// A scan bound to its parameters and input.
 pub enum BoundScan {
     /// One sweep, from the top to the bottom.
-    Down(Box<dyn Scan>),
+    Down {
+        /// What makes the raster that is scanned out of the input, where that is another one.
+        before: Option<Box<dyn Operator>>,
+        /// The scan.
+        scan: Box<dyn Scan>,
+    },
     /// Two sweeps, from the bottom to the top and back.
     BothWays(Box<dyn BothWays>),
 }
@@ -92,7 +99,7 @@ static ACCUMULATE: ScanSpec = ScanSpec {
             _ => Combine::Sum,
         };
         let along = if parameters.text("axis") == Some("x") { Along::X } else { Along::Y };
-        bind(parameters, info, combine, along)
+        Ok(BoundScan::Down { before: None, scan: bind(parameters, info, (combine, along), false)? })
     },
 };
 
@@ -102,19 +109,38 @@ static INTEGRAL: ScanSpec = ScanSpec {
     group: Group::WholeRaster,
     summary: "summed-area table: the sum of everything above and to the left, the pixel included",
     inputs: (1, 1),
-    parameters: &[TYPE, Parameter::NODATA],
+    parameters: &[
+        Parameter::optional(
+            "pad1",
+            ParameterKind::Flag,
+            Some("false"),
+            "a row of zeros above and a column of zeros on the left: one pixel wider and higher",
+        ),
+        TYPE,
+        Parameter::NODATA,
+    ],
     documentation: Documentation {
-        formula: "out(y, x) = out(y - 1, x) + (in(y, 0) + ... + in(y, x)), the bracket from left to right",
+        formula: "out(y, x) = out(y - 1, x) + (in(y, 0) + ... + in(y, x)), the bracket from left to right.\n\
+            pad1: out(y + 1, x + 1) is that, so that the sum of columns a to b - 1 in rows c to d - 1 is\n\
+            out(d, b) - out(c, b) - out(d, a) + out(c, a)",
         halo: "none; one sweep over tiles as wide as the raster, each of which is handed the last row of the one above",
         types: "unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range; floats in f64",
         nodata: NODATA,
         cost: "two additions a pixel",
         source: "F. C. Crow, Summed-area tables for texture mapping, 1984",
-        agrees: "numpy.cumsum along x and then along y, exactly; cv2.integral without its row and column of zeros",
+        agrees: "numpy.cumsum along x and then along y, exactly; cv2.integral with --pad1",
         example: "swathe integral scene.tif table.tif",
     },
     trials: &["", "type=f64", "nodata=value"],
-    bind: |parameters, info| bind(parameters, info, Combine::Sum, Along::Both),
+    bind: |parameters, info| {
+        if !parameters.flag("pad1") {
+            let scan = bind(parameters, info, (Combine::Sum, Along::Both), false)?;
+            return Ok(BoundScan::Down { before: None, scan });
+        }
+        let padding = Padding::new(info);
+        let scan = bind(parameters, padding.output(), (Combine::Sum, Along::Both), true)?;
+        Ok(BoundScan::Down { before: Some(Box::new(padding)), scan })
+    },
 };
 
 /// Every scan, sorted by name.
@@ -125,7 +151,12 @@ pub fn find(name: &str) -> Option<&'static ScanSpec> {
     SCANS.iter().copied().find(|spec| spec.name == name)
 }
 
-fn bind(parameters: &Parameters, info: &RasterInfo, combine: Combine, along: Along) -> Result<BoundScan> {
+fn bind(
+    parameters: &Parameters,
+    info: &RasterInfo,
+    (combine, along): (Combine, Along),
+    padded: bool,
+) -> Result<Box<dyn Scan>> {
     let own = info.sample_type;
     let kept = matches!(combine, Combine::Minimum | Combine::Maximum);
     let output_type = match parameters.text("type") {
@@ -138,5 +169,5 @@ fn bind(parameters: &Parameters, info: &RasterInfo, combine: Combine, along: Alo
         None if own.is_signed() => SampleType::I64,
         None => SampleType::U64,
     };
-    accumulation::bind(info, output_type, parameters.nodata_policy()?, combine, along).map(BoundScan::Down)
+    accumulation::bind(info, output_type, parameters.nodata_policy()?, (combine, along), padded)
 }

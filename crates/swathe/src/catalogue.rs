@@ -170,7 +170,7 @@ impl Catalogue for Formats {
             return Err(Error::bug("a step was taken for a scan"));
         };
         Ok(match (spec.bind)(&parameters(spec, step, 1 + step.with.len())?, input)? {
-            BoundScan::Down(scan) => Scanner::Down(scan),
+            BoundScan::Down { before, scan } => Scanner::Down { before, scan },
             BoundScan::BothWays(both) => Scanner::BothWays(both.into()),
         })
     }

@@ -35,16 +35,17 @@ struct Accumulation<T, A> {
     combine: Combine,
     along: Along,
     order: Order,
+    padded: bool,
     types: PhantomData<fn(T) -> A>,
 }
 
-/// Binds an accumulation to a raster.
+/// Binds an accumulation to a raster; where that is `padded`, its first row and column count as zero, whatever they hold.
 pub(super) fn bind(
     info: &RasterInfo,
     output_type: SampleType,
     policy: NodataPolicy,
-    combine: Combine,
-    along: Along,
+    (combine, along): (Combine, Along),
+    padded: bool,
 ) -> Result<Box<dyn Scan>> {
     if policy == NodataPolicy::Propagate && !output_type.is_float() {
         return Err(Error::unsupported(format!(
@@ -58,7 +59,7 @@ pub(super) fn bind(
     output.nodata = None;
     let order = order(info, output_type, combine, along);
     Ok(with_sample!(info.sample_type, T => {
-        let bound = Bound { input: info.clone(), output, policy, combine, along, order };
+        let bound = Bound { input: info.clone(), output, policy, combine, along, order, padded };
         match output_type {
             SampleType::U64 => bound.boxed::<T, u64>(),
             SampleType::I64 => bound.boxed::<T, i64>(),
@@ -77,12 +78,14 @@ struct Bound {
     combine: Combine,
     along: Along,
     order: Order,
+    padded: bool,
 }
 
 impl Bound {
     fn boxed<T: Sample, A: Running>(self) -> Box<dyn Scan> {
-        let Bound { input, output, policy, combine, along, order } = self;
-        Box::new(Accumulation::<T, A> { input, output, policy, combine, along, order, types: PhantomData })
+        let Bound { input, output, policy, combine, along, order, padded } = self;
+        let types = PhantomData;
+        Box::new(Accumulation::<T, A> { input, output, policy, combine, along, order, padded, types })
     }
 }
 
@@ -123,6 +126,17 @@ impl<T: Sample, A: Running> Accumulation<T, A> {
 
     /// The input's samples as running values; those without data as what stands for them.
     fn lift_row(&self, input: &TileView<'_>, band: usize, y: usize, row: &mut [A]) {
+        if self.padded && input.window().y + y as i64 == 0 {
+            row.fill(A::lift(0_u8));
+            return;
+        }
+        self.lift_samples(input, band, y, row);
+        if self.padded {
+            row[0] = A::lift(0_u8);
+        }
+    }
+
+    fn lift_samples(&self, input: &TileView<'_>, band: usize, y: usize, row: &mut [A]) {
         let validity = Validity::<T>::new(&self.input, self.policy);
         let samples = input.row::<T>(band, y);
         if !validity.can_fail() {
@@ -365,7 +379,7 @@ mod tests {
             (name.to_owned(), Value::Text(value.to_owned()))
         });
         match (spec.bind)(&Parameters::check(spec.parameters, given).unwrap(), info)? {
-            BoundScan::Down(scan) => Ok(scan),
+            BoundScan::Down { scan, .. } => Ok(scan),
             BoundScan::BothWays(_) => panic!("`{name}` does not only go down"),
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn bind(name: &str, text: &str, info: &RasterInfo) -> Result<Box<dyn 
     });
     match (spec.bind)(&Parameters::check(spec.parameters, given)?, info)? {
         BoundScan::BothWays(both) => Ok(both),
-        BoundScan::Down(_) => panic!("`{name}` only goes down"),
+        BoundScan::Down { .. } => panic!("`{name}` only goes down"),
     }
 }
 
