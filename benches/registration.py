@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """`register` and `flow` against known shifts and against numpy and scipy in memory.
 
-    python3 benches/registration.py --swathe target/release/swathe --dir DIR [shift] [peak] [flow] [motion]
+    python3 benches/registration.py --swathe target/release/swathe --dir DIR [shift] [peak] [flow] [motion] [largest --scene FILE]
 
 shift   two scenes (--size, 20000x15000) of the same land, the second moved by thirds of a pixel: means of 3 x 3 pixels of a scene
         three times as large, by numpy, from corners that differ by pixels of the large one. By FFT and by chips, within
         --memory (256), against the shift that follows from the corners.
 peak    two rasters of --side (8192) pixels each way: the same by scipy.fft in f32 with two workers, and by numpy.fft in f64.
 flow    the direct form on 4096 x 4096: the numpy program of the seed (running sums), and the peak at four times the pixels.
+largest  two scenes (--size) out of the raster --scene, which is larger by a pixel: means of two pixels beside each other and of two
+        one above the other, so that one is half a pixel away from the other along both axes. Within --memory; the plan's scratch beside
+        what lies there while it runs and afterwards. Needs 12 bytes a pixel in DIR.
 motion  the pyramidal form and cv2.calcOpticalFlowPyrLK on a smooth land moved by 6.3 and -4.6 pixels.
 
 Programs run in turn, --rounds (3) times; medians of CPU time (user and system), the children's own ru_maxrss. Needs numpy, scipy,
@@ -83,11 +86,23 @@ def in_turn(programs, rounds):
     return found
 
 
+def scratch_bytes(pid):
+    """Bytes on disk of the files that a process holds open and that have no name any more."""
+    total = 0
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if os.readlink(link).endswith(" (deleted)"):
+                total += os.stat(link).st_blocks * 512
+        except FileNotFoundError:
+            pass
+    return total
+
+
 class Bench:
     def __init__(self, arguments):
         self.swathe, self.dir, self.rounds = arguments.swathe.resolve(), arguments.dir, arguments.rounds
         self.size = [int(side) for side in arguments.size.split("x")]
-        self.side, self.memory, self.failed = arguments.side, arguments.memory, False
+        self.side, self.memory, self.scene, self.failed = arguments.side, arguments.memory, arguments.scene, False
 
     def run(self, *words):
         return timed([self.swathe, *words])
@@ -133,6 +148,49 @@ class Bench:
             self.holds(f"{name}: within 0.05 pixels, and within {self.memory} MiB", error <= 0.05 and peak <= self.memory * MIB)
         for file in (*pair, report):
             file.unlink()
+
+    def largest(self):
+        import numpy as np
+        import rasterio
+        import tifffile
+        width, height = self.size
+
+        def tiles(source, along_x):
+            for row in range(0, height, 256):
+                rows = min(256, height - row)
+                block = source.read(1, window=rasterio.windows.Window(0, row, width + 1, rows + 1)).astype(np.uint32)
+                sums = block[:-1, :-1] + (block[:-1, 1:] if along_x else block[1:, :-1])
+                strip = np.zeros((256, -(-width // 256) * 256), np.uint16)
+                strip[:rows, :width] = (sums + 1) // 2
+                yield from (strip[:, column:column + 256].copy() for column in range(0, width, 256))
+        pair, scratch = [self.dir / name for name in ("reference.tif", "moved.tif")], self.dir / "scratch"
+        scratch.mkdir(exist_ok=True)
+        with rasterio.open(self.scene) as source:
+            for path, along_x in zip(pair, (True, False)):
+                tifffile.imwrite(path, tiles(source, along_x), shape=(height, width), dtype=np.uint16, tile=(256, 256), bigtiff=True)
+        # What lies at x + 1/2 in the scene is at x in the first and at x + 1/2 in the second.
+        truth = (0.5, -0.5)
+        report, words = self.dir / "report.json", ["--scratch", scratch, "--memory", f"{self.memory}MiB", "--progress", "none"]
+        foreseen = json.loads(self.run("register", *pair, *words, "--plan", "--json")[0])
+        start, most = time.perf_counter(), 0
+        command = [self.swathe, "register", *pair, *words, "--json", "--report", report]
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            most = max(most, scratch_bytes(process.pid))
+            time.sleep(0.1)
+        wall, cpu = time.perf_counter() - start, ended[2].ru_utime + ended[2].ru_stime
+        if ended[1]:
+            sys.exit(f"{command}: {ended[1]}")
+        found, passes = json.loads(process.stdout.read()), json.loads(report.read_text())
+        error = max(abs(found["dx"] - truth[0]), abs(found["dy"] - truth[1]))
+        peak = max(run["measured_peak_bytes"] for run in passes)
+        print(f"largest: {width} x {height}, off by {error:.4f}; {wall:.0f} s, {cpu:.0f} CPU s (foreseen {foreseen['estimate']}); "
+              f"{peak / MIB:.0f} MiB (foreseen {foreseen['predicted_peak_bytes'] / MIB:.0f}); scratch {most} bytes (foreseen {foreseen['disk_needed_bytes']})")
+        self.holds(f"within 0.05 pixels, and within {self.memory} MiB", error <= 0.05 and peak <= self.memory * MIB)
+        self.holds("no more scratch than foreseen, and none afterwards", most <= 1.001 * foreseen["disk_needed_bytes"] and not any(scratch.iterdir()))
+        for file in (*pair, report):
+            file.unlink()
+        scratch.rmdir()
 
     def lands(self, side, dx, dy, height=None):
         """Two NPY rasters of one scene, cut from corners that differ by whole pixels."""
@@ -223,6 +281,7 @@ def main():
     parser.add_argument("--size", default="20000x15000")
     parser.add_argument("--side", default=8192, type=int)
     parser.add_argument("--memory", default=256, type=int, help="the budget of `shift` in MiB")
+    parser.add_argument("--scene", type=Path, help="the raster that `largest` cuts its scenes from")
     parser.add_argument("--rounds", default=3, type=int)
     arguments = parser.parse_args()
     arguments.dir.mkdir(parents=True, exist_ok=True)
