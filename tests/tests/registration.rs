@@ -26,9 +26,7 @@ fn register(
 ) -> swathe::RegistrationFindings {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/registration");
     let inputs = files.map(|file| input(&folder.join(file).display().to_string(), nodata));
-    let Registering::Whole(registration) =
-        Registering::new(&REGISTER, inputs, parameters, run, None).unwrap()
-    else {
+    let Registering::Whole(registration) = Registering::new(&REGISTER, inputs, parameters, run).unwrap() else {
         panic!("not by chips")
     };
     let planned = registration.plan().unwrap();
@@ -92,11 +90,15 @@ fn what_cannot_be_registered_is_told() {
     std::fs::write(&path, bytes).unwrap();
     let flat = || input(&path, None);
     let registration =
-        Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default(), None).unwrap();
+        Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default()).unwrap();
     let Registering::Whole(registration) = registration else { panic!("not by chips") };
     let error = registration.find(&(), &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("flat.npy"), "{error}");
-    let missing = Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default(), Some("nowhere"));
-    assert!(missing.unwrap_err().to_string().contains("--scratch"));
+    let nowhere = RunSettings { scratch: Some("nowhere".into()), ..RunSettings::default() };
+    let missing = Registering::new(&REGISTER, [flat(), flat()], &[], nowhere).unwrap();
+    let Registering::Whole(missing) = missing else { panic!("not by chips") };
+    let error = missing.plan().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("--scratch"), "{error}");
 }

@@ -27,7 +27,7 @@ fn chips(inputs: [Input; 2], parameters: &[(&str, &str)], run: RunSettings) -> C
     let mut given: Vec<_> =
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     given.push(("method".into(), "chips".into()));
-    match Registering::new(&REGISTER, inputs, &given, run, None).unwrap() {
+    match Registering::new(&REGISTER, inputs, &given, run).unwrap() {
         Registering::Chips(chips) => chips,
         Registering::Whole(_) => panic!("chips were asked for"),
     }

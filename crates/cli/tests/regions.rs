@@ -104,7 +104,7 @@ fn what_is_wrong_is_told_before() {
     assert!(bands.stderr.contains("--bands"), "{}", bands.stderr);
     assert_eq!(folder.run("components a.tif:1 b.tif --connectivity 6").code, 2);
     let nowhere = folder.run("distance a.tif b.tif --scratch nowhere");
-    assert_eq!(nowhere.code, 1, "{}", nowhere.stderr);
+    assert_eq!(nowhere.code, 2, "{}", nowhere.stderr);
     assert!(nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
     assert_eq!(folder.names(), ["a.tif"]);
 }

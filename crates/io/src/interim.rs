@@ -45,7 +45,7 @@ impl Interim {
     /// A raster of one band whose width is a whole number of blocks; nothing is made yet.
     ///
     /// # Errors
-    /// Bug, for other rasters; Limit, where the file would be larger than 2^63 bytes.
+    /// Bug, for other rasters; Usage, where `folder` is none; Limit, where the file would be larger than 2^63 bytes.
     pub fn new(
         name: &str,
         info: RasterInfo,
@@ -61,6 +61,9 @@ impl Interim {
             return Err(Error::bug(format!(
                 "no interim raster has blocks of {block_columns} columns: {info:?}"
             )));
+        }
+        if !folder.is_dir() {
+            return Err(Error::usage(format!("--scratch: `{}` is not a folder", folder.display())));
         }
         info.pixel_bytes()?;
         Ok(Arc::new(Interim {

@@ -1,5 +1,7 @@
 //! A job: a pipeline and how to run it, as a person writes it down.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use swathe_core::{Error, Parameter, ParameterKind, Parameters, Result, Value};
 use swathe_engine::{Pipeline, RunOptions};
@@ -69,6 +71,11 @@ impl RunSettings {
             journal: self.journal.or(other.journal),
             receipt: self.receipt.or(other.receipt),
         }
+    }
+
+    /// The folder for what is kept on disk from one sweep to the next.
+    pub(crate) fn scratch_folder(&self) -> PathBuf {
+        self.scratch.as_ref().map_or_else(std::env::temp_dir, PathBuf::from)
     }
 
     /// The same for the engine.

@@ -2,7 +2,6 @@
 
 mod estimate;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -38,7 +37,7 @@ pub enum Registering {
 }
 
 impl Registering {
-    /// A registration as a person writes it: the parameters of `spec` by name. `scratch` is the folder of the spectra.
+    /// A registration as a person writes it: the parameters of `spec` by name.
     ///
     /// # Errors
     /// Usage, for parameters that make no sense; whatever is wrong with the rasters.
@@ -47,18 +46,13 @@ impl Registering {
         inputs: [Input; 2],
         parameters: &[(String, String)],
         run: RunSettings,
-        scratch: Option<&str>,
     ) -> Result<Self> {
         let given = parameters.iter().map(|(name, text)| (name.clone(), Value::Text(text.clone())));
         let parameters = Parameters::check(spec.parameters, given)?;
         let pair = Pair::new(inputs, Vec::new(), run)?;
-        let scratch = scratch.map_or_else(std::env::temp_dir, PathBuf::from);
-        if !scratch.is_dir() {
-            return Err(Error::usage(format!("--scratch: `{}` is not a folder", scratch.display())));
-        }
         Ok(match (spec.bind)(&parameters, &pair.infos)? {
-            Method::Whole(options) => Registering::Whole(Registration::new(pair, options, scratch)),
-            Method::Chips(options) => Registering::Chips(ChipRegistration::new(pair, options, scratch)),
+            Method::Whole(options) => Registering::Whole(Registration::new(pair, options)),
+            Method::Chips(options) => Registering::Chips(ChipRegistration::new(pair, options)),
         })
     }
 }
@@ -104,7 +98,6 @@ impl Pair {
 pub struct Registration {
     pair: Pair,
     options: RegistrationOptions,
-    scratch: PathBuf,
 }
 
 /// Where `moved` lies against `reference`: `moved(x + dx, y + dy) = reference(x, y)`.
@@ -148,10 +141,10 @@ const BLOCK_COLUMNS: [usize; 2] = [64, 4];
 const BLOCK_COPIES: u64 = 4;
 
 impl Registration {
-    pub(crate) fn new(pair: Pair, options: RegistrationOptions, scratch: PathBuf) -> Self {
+    pub(crate) fn new(pair: Pair, options: RegistrationOptions) -> Self {
         // The tile size is the passes' own business.
         let run = RunSettings { tile: None, ..pair.run };
-        Registration { pair: Pair { run, ..pair }, options, scratch }
+        Registration { pair: Pair { run, ..pair }, options }
     }
 
     /// What the passes take: the account is that of the largest, the bytes are those of all.
@@ -301,7 +294,7 @@ impl<'a> Passes<'a> {
         let extent = Extent { padded: registration.options.padded, stored };
         let dirty_limit_bytes = Formats::dirty_limit_bytes(&limits);
         let interim = |name: &str| {
-            let folder = registration.scratch.clone();
+            let folder = registration.pair.run.scratch_folder();
             Interim::new(name, extent.info(), 2 * block, folder, dirty_limit_bytes)
         };
         let spectra =
@@ -318,7 +311,7 @@ impl<'a> Passes<'a> {
                 "the spectra of both rasters need {} MiB in the scratch folder `{}`, and {} MiB are free there; \
                  `--scratch DIR` names another",
                 needed.div_ceil(1 << 20),
-                self.registration.scratch.display(),
+                self.registration.pair.run.scratch_folder().display(),
                 free >> 20
             )));
         }

@@ -4,7 +4,6 @@ mod canvas;
 mod picture;
 mod table;
 
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use swathe_core::{Error, GeoTransform, Parameters, Result, Size, Value};
@@ -22,7 +21,6 @@ use crate::registration::{Pair, Registration, stage};
 pub struct ChipRegistration {
     pair: Pair,
     options: ChipOptions,
-    scratch: PathBuf,
 }
 
 /// A chip of the reference that was found in the moved raster.
@@ -81,8 +79,8 @@ const COARSE_PIXELS: usize = 1 << 22;
 const TILE_SIDE: usize = 1024;
 
 impl ChipRegistration {
-    pub(crate) fn new(pair: Pair, options: ChipOptions, scratch: PathBuf) -> Self {
-        ChipRegistration { pair, options, scratch }
+    pub(crate) fn new(pair: Pair, options: ChipOptions) -> Self {
+        ChipRegistration { pair, options }
     }
 
     /// What the sweep takes; where the initial shift is looked for first, with the passes and the disk of that.
@@ -161,7 +159,7 @@ impl ChipRegistration {
         };
         let small = pair.infos[0].size;
         let ratio = [width as f64 / small.width as f64, height as f64 / small.height as f64];
-        Ok(Some((Registration::new(pair, options, self.scratch.clone()), ratio)))
+        Ok(Some((Registration::new(pair, options), ratio)))
     }
 
     fn gathering(&self) -> Gathering {

@@ -41,8 +41,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let inputs = ["REFERENCE", "MOVED"].map(|name| arguments::input_of(matches, name));
     let given = arguments::parameters_of(&REGISTER, matches).into_iter().collect::<Vec<_>>();
     let settings = arguments::run_settings_of(matches);
-    let scratch = matches.get_one::<String>("scratch").map(String::as_str);
-    let registering = Registering::new(&REGISTER, inputs, &given, settings, scratch)?;
+    let registering = Registering::new(&REGISTER, inputs, &given, settings)?;
     let outputs = Outputs::of(matches)?;
     if matches.get_flag("plan") {
         let summary = match &registering {
