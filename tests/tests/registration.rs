@@ -26,7 +26,8 @@ fn register(
 ) -> swathe::RegistrationFindings {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/registration");
     let inputs = files.map(|file| input(&folder.join(file).display().to_string(), nodata));
-    let Registering::Whole(registration) = Registering::new(&REGISTER, inputs, parameters, run).unwrap() else {
+    let Registering::Whole(registration) = Registering::new(&REGISTER, inputs, parameters, run).unwrap()
+    else {
         panic!("not by chips")
     };
     let planned = registration.plan().unwrap();
@@ -89,8 +90,7 @@ fn what_cannot_be_registered_is_told() {
     bytes.extend([7; 32]);
     std::fs::write(&path, bytes).unwrap();
     let flat = || input(&path, None);
-    let registration =
-        Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default()).unwrap();
+    let registration = Registering::new(&REGISTER, [flat(), flat()], &[], RunSettings::default()).unwrap();
     let Registering::Whole(registration) = registration else { panic!("not by chips") };
     let error = registration.find(&(), &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);

@@ -11,7 +11,8 @@ use command::Folder;
 use serde_json::Value;
 
 /// Ways to run the same line. None of them may show.
-const WAYS: [&str; 3] = ["--threads 1 --tile 64x64", "--threads 2 --tile 4x3 --memory 48MiB", "--threads 3 --tile 1x1 --io mmap"];
+const WAYS: [&str; 3] =
+    ["--threads 1 --tile 64x64", "--threads 2 --tile 4x3 --memory 48MiB", "--threads 3 --tile 1x1 --io mmap"];
 
 /// An array of `values.bin`.
 struct Array<'a> {
@@ -50,10 +51,8 @@ impl<'a> Array<'a> {
     /// The array as an NPY file.
     fn npy(&self) -> Vec<u8> {
         let shape = self.shape.iter().map(|n| format!("{n}, ")).collect::<String>();
-        let mut header = format!(
-            "{{'descr': '{}', 'fortran_order': False, 'shape': ({shape}), }}",
-            descriptor(self.kind)
-        );
+        let mut header =
+            format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({shape}), }}", descriptor(self.kind));
         header.push_str(&" ".repeat(63 - (10 + header.len()) % 64));
         header.push('\n');
         let mut file = b"\x93NUMPY\x01\x00".to_vec();

@@ -13,8 +13,8 @@ mod padding;
 mod trial;
 
 use swathe_core::{
-    BothWays, Documentation, Error, Group, Operator, Parameter, ParameterKind, Parameters, RasterInfo, Result,
-    SampleType, Scan, Spec,
+    BothWays, Documentation, Error, Group, Operator, Parameter, ParameterKind, Parameters, RasterInfo,
+    Result, SampleType, Scan, Spec,
 };
 
 use accumulation::{Along, Combine};
