@@ -194,7 +194,7 @@ pub struct StageSeconds {
     pub encode: f64,
     /// Writing.
     pub write: f64,
-    /// Waiting for a tile to be handed out, or for its turn where tiles are written in order.
+    /// Waiting: for its turn where tiles are written in order, before the first tile, and while others finish the last ones.
     pub wait: f64,
 }
 
@@ -208,6 +208,12 @@ impl StageSeconds {
             write: self.write + other.write,
             wait: self.wait + other.wait,
         }
+    }
+
+    /// The same of a worker that was there for so many seconds.
+    pub(crate) fn within(self, seconds: f64) -> Self {
+        let StageSeconds { read, compute, encode, write, .. } = self;
+        StageSeconds { wait: (seconds - (read + compute + encode + write)).max(0.0), ..self }
     }
 }
 

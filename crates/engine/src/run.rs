@@ -1,5 +1,5 @@
-//! Runs a plan: one feeder hands tiles out in the sink's order through a bounded channel; each worker takes a tile from
-//! reading to writing in buffers of its own.
+//! Runs a plan: tiles are handed out in the sink's order to whoever asks; each worker takes a tile from reading to writing
+//! in buffers of its own.
 
 use std::any::Any;
 use std::ops::Range;
@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded};
 use swathe_core::{Destination, Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
 
 use crate::evaluate::Workspace;
@@ -18,7 +17,7 @@ use crate::pipeline::{Chain, Graph};
 use crate::plan::Plan;
 use crate::report::{Observer, Progress, Report, StageSeconds};
 
-/// A tile on its way from the feeder to a worker.
+/// A tile that a worker has taken.
 struct Ticket {
     sequence: u64,
     window: Window,
@@ -204,24 +203,19 @@ fn is_worth_another_run(error: &Error) -> bool {
 }
 
 impl Shared<'_> {
-    /// Hands tiles out to workers, and returns where the time of each went.
+    /// Lets workers take tiles, and returns where the time of each went.
     fn sweep(&self, workers: usize, tiles: Range<u64>, grid: &TileGrid) -> Vec<StageSeconds> {
-        let (sender, receiver) = bounded(workers);
+        let (start, next) = (Instant::now(), AtomicU64::new(tiles.start));
+        // One step for all: whoever has a tile knows that every earlier one was taken before.
+        let take = || {
+            let sequence = next.fetch_add(1, Ordering::Relaxed);
+            (sequence < tiles.end).then(|| Ticket::of(grid, sequence, self.upward))
+        };
         std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..workers)
-                .map(|_| {
-                    let receiver = receiver.clone();
-                    scope.spawn(move || work(self, &receiver))
-                })
-                .collect();
-            drop(receiver);
-            for sequence in tiles {
-                if self.stopped() || sender.send(Ticket::of(grid, sequence, self.upward)).is_err() {
-                    break;
-                }
-            }
-            drop(sender);
-            handles.into_iter().map(|handle| handle.join().unwrap_or_default()).collect()
+            let handles: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(self, &take))).collect();
+            let busy: Vec<_> = handles.into_iter().map(|handle| handle.join().unwrap_or_default()).collect();
+            let seconds = start.elapsed().as_secs_f64();
+            busy.into_iter().map(|worker| worker.within(seconds)).collect()
         })
     }
 
@@ -242,13 +236,10 @@ impl Shared<'_> {
 }
 
 /// The life of a worker. Returns where its time went.
-fn work(shared: &Shared<'_>, tickets: &Receiver<Ticket>) -> StageSeconds {
+fn work(shared: &Shared<'_>, take: &impl Fn() -> Option<Ticket>) -> StageSeconds {
     let mut workspace = Workspace::new(shared.chain);
     let mut seconds = StageSeconds::default();
-    loop {
-        let waiting = Instant::now();
-        let Ok(ticket) = tickets.recv() else { break };
-        seconds.wait += waiting.elapsed().as_secs_f64();
+    while let Some(ticket) = take() {
         if shared.stopped() {
             // Tickets of this run are left undone, and nobody may wait for them.
             shared.sink.cancel();
