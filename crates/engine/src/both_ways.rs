@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use swathe_core::{
-    BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
-    ScratchSize, Sink, Size, Source, TileMut, TileView, Window,
+    BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType, ScratchSize,
+    Sink, Size, Source, TileMut, TileView, Window,
 };
 
+use crate::between::Step;
 use crate::turns::Turns;
 
 /// A raster on disk that one sweep writes and the next reads.
@@ -213,87 +214,20 @@ impl Sink for Looking {
     }
 }
 
-/// The second sweep, before an output.
+/// The second sweep, on the way to an output.
 pub(crate) struct Downward {
-    pub(crate) both: Arc<dyn BothWays>,
-    pub(crate) notes: Arc<Notes>,
-    pub(crate) destination: Box<dyn Destination>,
+    both: Arc<dyn BothWays>,
+    notes: Arc<Notes>,
+    handed: Turns<Vec<u64>>,
 }
 
 impl Downward {
+    pub(crate) fn new(both: Arc<dyn BothWays>, notes: Arc<Notes>) -> Self {
+        Downward { both, notes, handed: Turns::new(0, Vec::new()) }
+    }
+
     fn output_words(&self, tile: Size) -> usize {
         self.both.output().kind().bytes(Window::whole(tile)).div_ceil(size_of::<u64>())
-    }
-}
-
-impl Destination for Downward {
-    fn name(&self) -> &str {
-        self.destination.name()
-    }
-
-    fn block(&self) -> Size {
-        self.destination.block()
-    }
-
-    fn whole_blocks(&self) -> bool {
-        self.destination.whole_blocks()
-    }
-
-    fn full_width(&self) -> bool {
-        true
-    }
-
-    fn rows_of_blocks(&self) -> bool {
-        self.destination.rows_of_blocks()
-    }
-
-    fn output(&self) -> Option<&RasterInfo> {
-        Some(self.both.output())
-    }
-
-    fn file_bytes(&self) -> u64 {
-        self.destination.file_bytes()
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        self.destination.free_bytes()
-    }
-
-    fn resident_bytes(&self, workers: usize) -> usize {
-        let handed = self.both.handed_words().saturating_mul(size_of::<u64>());
-        // What is handed on, and in each worker's hands as bytes on its way into the journal.
-        self.destination.resident_bytes(workers).saturating_add(handed.saturating_mul(1 + 2 * workers))
-    }
-
-    fn scratch_bytes(&self, tile: Size) -> usize {
-        let own = scratch(self.both.as_ref(), &self.notes, tile).with::<u64>(self.output_words(tile));
-        own.bytes().saturating_add(self.destination.scratch_bytes(tile))
-    }
-
-    fn mapped_bytes(&self, tile: Size) -> usize {
-        self.destination.mapped_bytes(tile)
-    }
-
-    fn method(&self) -> String {
-        self.destination.method()
-    }
-
-    fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let handed = start(self.both.as_ref());
-        let Downward { both, notes, destination } = *self;
-        Ok(Box::new(Finishing { both, notes, sink: destination.create()?, handed: Turns::new(0, handed) }))
-    }
-
-    fn is_resumable(&self) -> bool {
-        self.destination.is_resumable()
-    }
-
-    fn create_kept(self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
-        let Downward { both, notes, destination } = *self;
-        let mut handed = start(both.as_ref());
-        let inner = if position.tiles == 0 { &[] } else { unpack(&position.carry, &mut handed)? };
-        let sink = destination.create_kept(&Position { carry: inner.to_vec(), ..*position }, head)?;
-        Ok(Box::new(Finishing { both, notes, sink, handed: Turns::new(position.tiles, handed) }))
     }
 }
 
@@ -313,28 +247,46 @@ fn unpack<'a>(carry: &'a [u8], handed: &mut [u64]) -> Result<&'a [u8]> {
     Ok(inner)
 }
 
-struct Finishing {
-    both: Arc<dyn BothWays>,
-    notes: Arc<Notes>,
-    sink: Box<dyn Sink>,
-    handed: Turns<Vec<u64>>,
-}
+impl Step for Downward {
+    fn output(&self) -> &RasterInfo {
+        self.both.output()
+    }
 
-impl Sink for Finishing {
+    fn resident_bytes(&self, workers: usize) -> usize {
+        let handed = self.both.handed_words().saturating_mul(size_of::<u64>());
+        // What is handed on, and in each worker's hands as bytes on its way into the journal.
+        handed.saturating_mul(1 + 2 * workers)
+    }
+
+    fn scratch_bytes(&self, tile: Size) -> usize {
+        scratch(self.both.as_ref(), &self.notes, tile).with::<u64>(self.output_words(tile)).bytes()
+    }
+
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, position: &Position) -> Result<Vec<u8>> {
+        let mut handed = start(self.both.as_ref());
+        let inner = if position.tiles == 0 { &[] } else { unpack(&position.carry, &mut handed)? };
+        self.handed = Turns::new(position.tiles, handed);
+        Ok(inner.to_vec())
+    }
+
     fn write(
         &self,
         sequence: u64,
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
         footprint: &mut Footprint,
+        sink: &dyn Sink,
     ) -> Result<()> {
         let begun = Instant::now();
         let (window, kind) = (tile.window(), self.both.output().kind());
         let work = scratch.take(self.both.work_words(window.size()));
         let memory = scratch.take(self.notes.row_words());
         let mut note = self.notes.row_over(memory, self.notes.row(window)?);
-        let words = kind.bytes(window).div_ceil(size_of::<u64>());
-        let mut output = TileMut::over(scratch.take(words), window, kind);
+        let mut output = TileMut::over(scratch.take(self.output_words(window.size())), window, kind);
         self.notes.kept()?.source.read(&mut note, &mut scratch.inner())?;
         let note = note.view();
         let note = note.row::<u32>(0, 0);
@@ -345,27 +297,14 @@ impl Sink for Finishing {
         turn.pass_on();
         self.both.complete(note, tile, &mut output, work)?;
         footprint.add_computing(begun.elapsed().saturating_sub(footprint.waiting()));
-        self.sink.write(sequence, &output.view(), scratch, footprint)
+        sink.write(sequence, &output.view(), scratch, footprint)
     }
 
     fn cancel(&self) {
         self.handed.cancel();
-        self.sink.cancel();
-    }
-
-    fn stored_bytes_written(&self) -> u64 {
-        self.sink.stored_bytes_written()
-    }
-
-    fn flush(&self) -> Result<()> {
-        self.sink.flush()
     }
 
     fn found(&self) -> Vec<(&'static str, u64)> {
         self.handed.carried(|handed| self.both.found(handed))
-    }
-
-    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        self.sink.finish(flush, journal)
     }
 }

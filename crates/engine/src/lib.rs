@@ -6,6 +6,7 @@
 //! Only this crate spawns threads and allocates tiles. It contains no format's and no operator's name.
 
 mod account;
+mod between;
 mod both_ways;
 mod evaluate;
 mod extend;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use swathe_core::{BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
 
+use crate::between::Between;
 use crate::both_ways::{Downward, MakeInterim, Notes, Upward};
 use crate::extend::InputNeed;
 use crate::prepare::Preparation;
-use crate::scanning::Scanned;
+use crate::scanning::Scanning;
 
 /// The version of the job format that this engine writes and reads.
 pub const JOB_VERSION: u32 = 1;
@@ -266,7 +267,7 @@ impl Graph {
             Scanner::Down { before, scan } => {
                 let before = before.map(|operator| Stage { name: last_name, operator, with: Vec::new() });
                 chain.stages.extend(before);
-                let destination = Box::new(Scanned { scan, destination });
+                let destination = Box::new(Between { step: Scanning::new(scan), destination });
                 return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
             }
             Scanner::BothWays(both) => both,
@@ -277,7 +278,7 @@ impl Graph {
         let upward = Upward { both: both.clone(), notes: notes.clone(), block: destination.block() };
         let graph = Graph::new(source, stages, Box::new(upward));
         let first = Some(Box::new(First { step: last_name, graph, notes: notes.clone() }));
-        let destination = Box::new(Downward { both, notes, destination });
+        let destination = Box::new(Between { step: Downward::new(both, notes), destination });
         Ok((Graph { chain, destination, first }, stood_in, preparations))
     }
 

@@ -4,102 +4,23 @@
 use std::time::Instant;
 
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Order, Position, RasterInfo, Result, Scan, ScratchSize,
-    Sink, Size, TileBuffer, TileKind, TileMut, TileView, Window,
+    Error, Footprint, Frame, Order, Position, RasterInfo, Result, Scan, ScratchSize, Sink, Size, TileBuffer,
+    TileKind, TileMut, TileView, Window,
 };
 
+use crate::between::Step;
 use crate::turns::Turns;
 
-/// A destination that scans on the way.
-pub(crate) struct Scanned {
-    pub(crate) scan: Box<dyn Scan>,
-    pub(crate) destination: Box<dyn Destination>,
-}
-
-impl Scanned {
-    fn kind(&self) -> TileKind {
-        self.scan.output().kind()
-    }
+/// A scan on the way to an output.
+pub(crate) struct Scanning {
+    scan: Box<dyn Scan>,
+    /// The last row of the tile before, finished.
+    rows: Turns<Option<TileBuffer>>,
 }
 
 /// Bytes as the words that a tile is laid over.
 fn words(bytes: usize) -> usize {
     bytes.div_ceil(size_of::<u64>())
-}
-
-impl Destination for Scanned {
-    fn name(&self) -> &str {
-        self.destination.name()
-    }
-
-    fn block(&self) -> Size {
-        self.destination.block()
-    }
-
-    fn whole_blocks(&self) -> bool {
-        self.destination.whole_blocks()
-    }
-
-    fn full_width(&self) -> bool {
-        true
-    }
-
-    fn rows_of_blocks(&self) -> bool {
-        self.destination.rows_of_blocks()
-    }
-
-    fn output(&self) -> Option<&RasterInfo> {
-        Some(self.scan.output())
-    }
-
-    fn file_bytes(&self) -> u64 {
-        self.destination.file_bytes()
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        self.destination.free_bytes()
-    }
-
-    fn resident_bytes(&self, workers: usize) -> usize {
-        let row = Window::new(0, 0, self.scan.output().size.width, 1);
-        // The row that is carried on, and in each worker's hands as bytes on its way into the journal.
-        self.destination
-            .resident_bytes(workers)
-            .saturating_add(self.kind().bytes(row).saturating_mul(1 + 2 * workers))
-    }
-
-    fn scratch_bytes(&self, tile: Size) -> usize {
-        let row = self.kind().bytes(Window::new(0, 0, tile.width, 1));
-        let own = ScratchSize::new()
-            .with::<u64>(words(self.kind().bytes(Window::whole(tile))))
-            .with::<u64>(words(row))
-            .bytes();
-        own.saturating_add(self.destination.scratch_bytes(tile))
-    }
-
-    fn mapped_bytes(&self, tile: Size) -> usize {
-        self.destination.mapped_bytes(tile)
-    }
-
-    fn method(&self) -> String {
-        self.destination.method()
-    }
-
-    fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let sink = self.destination.create()?;
-        Ok(Box::new(Scanning { scan: self.scan, sink, rows: Turns::new(0, None) }))
-    }
-
-    fn is_resumable(&self) -> bool {
-        self.destination.is_resumable()
-    }
-
-    fn create_kept(self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
-        let Scanned { scan, destination } = *self;
-        let (inner, row) = unpack(scan.as_ref(), &position.carry)?;
-        let sink = destination.create_kept(&Position { carry: inner, ..*position }, head)?;
-        Ok(Box::new(Scanning { scan, sink, rows: Turns::new(position.tiles, row) }))
-    }
 }
 
 /// Puts a row that is carried on into bytes, before what the sink inside carries on: its length, samples, and mask.
@@ -134,15 +55,15 @@ fn unpack(scan: &dyn Scan, carry: &[u8]) -> Result<(Vec<u8>, Option<TileBuffer>)
     Ok((inner.to_vec(), Some(row)))
 }
 
-/// The output while it is written.
-struct Scanning {
-    scan: Box<dyn Scan>,
-    sink: Box<dyn Sink>,
-    /// The last row of the tile before, finished.
-    rows: Turns<Option<TileBuffer>>,
-}
-
 impl Scanning {
+    pub(crate) fn new(scan: Box<dyn Scan>) -> Self {
+        Scanning { scan, rows: Turns::new(0, None) }
+    }
+
+    fn kind(&self) -> TileKind {
+        self.scan.output().kind()
+    }
+
     /// Computes the tile whole while it is its turn.
     fn in_turn(
         &self,
@@ -204,15 +125,44 @@ impl Scanning {
     }
 }
 
-impl Sink for Scanning {
+impl Step for Scanning {
+    fn output(&self) -> &RasterInfo {
+        self.scan.output()
+    }
+
+    fn resident_bytes(&self, workers: usize) -> usize {
+        let row = Window::new(0, 0, self.scan.output().size.width, 1);
+        // The row that is carried on, and in each worker's hands as bytes on its way into the journal.
+        self.kind().bytes(row).saturating_mul(1 + 2 * workers)
+    }
+
+    fn scratch_bytes(&self, tile: Size) -> usize {
+        let row = self.kind().bytes(Window::new(0, 0, tile.width, 1));
+        ScratchSize::new()
+            .with::<u64>(words(self.kind().bytes(Window::whole(tile))))
+            .with::<u64>(words(row))
+            .bytes()
+    }
+
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, position: &Position) -> Result<Vec<u8>> {
+        let (inner, row) = unpack(self.scan.as_ref(), &position.carry)?;
+        self.rows = Turns::new(position.tiles, row);
+        Ok(inner)
+    }
+
     fn write(
         &self,
         sequence: u64,
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
         footprint: &mut Footprint,
+        sink: &dyn Sink,
     ) -> Result<()> {
-        let (window, kind) = (tile.window(), self.scan.output().kind());
+        let (window, kind) = (tile.window(), self.kind());
         let mut output = TileMut::over(scratch.take(words(kind.bytes(window))), window, kind);
         let row = scratch.take(words(kind.bytes(Window::new(0, 0, window.width, 1))));
         let begun = Instant::now();
@@ -223,23 +173,10 @@ impl Sink for Scanning {
             Order::Whole => self.in_turn(sequence, tile, &mut output, footprint)?,
         }
         footprint.add_computing(begun.elapsed().saturating_sub(footprint.waiting()));
-        self.sink.write(sequence, &output.view(), scratch, footprint)
+        sink.write(sequence, &output.view(), scratch, footprint)
     }
 
     fn cancel(&self) {
         self.rows.cancel();
-        self.sink.cancel();
-    }
-
-    fn stored_bytes_written(&self) -> u64 {
-        self.sink.stored_bytes_written()
-    }
-
-    fn flush(&self) -> Result<()> {
-        self.sink.flush()
-    }
-
-    fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        self.sink.finish(flush, journal)
     }
 }
