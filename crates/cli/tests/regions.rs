@@ -108,3 +108,50 @@ fn what_is_wrong_is_told_before() {
     assert!(nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
     assert_eq!(folder.names(), ["a.tif"]);
 }
+
+#[test]
+fn a_table_tells_what_each_label_covers() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 230x170 --pattern noise --type u8 --quiet");
+    folder.well("calc t.tif A>150 -A a.tif --quiet");
+    folder.well("components t.tif labels.npy --table whole.csv --threads 1 --tile 230x170 --quiet");
+    for way in ["--threads 3 --tile 230x1", "--threads 2 --tile 230x16 --scratch . --memory 48MiB"] {
+        folder.well(&format!("components t.tif tiled.tif --table tiled.csv --overwrite --quiet {way}"));
+        let [whole, tiled] =
+            ["whole.csv", "tiled.csv"].map(|name| std::fs::read(folder.file(name)).unwrap());
+        assert_eq!(whole, tiled, "{way}");
+    }
+    // The plainest way: everything that has the label.
+    let file = std::fs::read(folder.file("labels.npy")).unwrap();
+    let labels: Vec<u32> = file[file.len() - 230 * 170 * 4..]
+        .chunks_exact(4)
+        .map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect();
+    let text = std::fs::read_to_string(folder.file("whole.csv")).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("label,area,x,y,width,height,centroid_x,centroid_y,map_x,map_y"));
+    let most = labels.iter().copied().max().unwrap();
+    assert!(most > 100);
+    for label in 1..=most {
+        let pixels: Vec<(usize, usize)> =
+            (0..labels.len()).filter(|&at| labels[at] == label).map(|at| (at % 230, at / 230)).collect();
+        let of = |axis: fn(&(usize, usize)) -> usize| {
+            let (least, greatest) =
+                (pixels.iter().map(axis).min().unwrap(), pixels.iter().map(axis).max().unwrap());
+            let mean = pixels.iter().map(axis).sum::<usize>() as f64 / pixels.len() as f64;
+            (least, greatest - least + 1, mean)
+        };
+        let ((x, width, mean_x), (y, height, mean_y)) = (of(|at| at.0), of(|at| at.1));
+        let line = lines.next().unwrap();
+        let expected = format!("{label},{},{x},{y},{width},{height},{mean_x},{mean_y},", pixels.len());
+        assert!(line.starts_with(&expected), "{line} and not {expected}");
+    }
+    assert_eq!(lines.next(), None);
+    // Nothing is replaced unasked, and nothing stays of a run that fails.
+    let before = folder.names();
+    for line in ["components t.tif b.tif --table whole.csv", "components t.tif b.csv --table b.csv --format tiff"]
+    {
+        assert_eq!(folder.run(line).code, 2, "{line}");
+    }
+    assert_eq!(folder.names(), before);
+}

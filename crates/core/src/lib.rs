@@ -6,6 +6,7 @@
 #[macro_use]
 mod sample;
 
+mod beside;
 mod both_ways;
 mod boundary;
 mod error;
@@ -23,6 +24,7 @@ mod sink;
 mod source;
 mod tile;
 
+pub use beside::Beside;
 pub use both_ways::BothWays;
 pub use boundary::Boundary;
 pub use error::{Error, ErrorKind, Result};

@@ -41,6 +41,16 @@ pub(crate) trait Step: Send + Sync + 'static {
     fn found(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
+
+    /// Is told that every tile was written, before the output is completed.
+    fn complete(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Is told that the output has its name; `flush` says whether it was flushed.
+    fn publish(&self, _flush: bool) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A destination behind a step.
@@ -151,6 +161,9 @@ impl<S: Step> Sink for Writing<S> {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        self.sink.finish(flush, journal)
+        self.step.complete()?;
+        let bytes = self.sink.finish(flush, journal)?;
+        self.step.publish(flush)?;
+        Ok(bytes)
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
+use swathe_core::{Beside, BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
 
+use crate::accompanied::Accompanied;
 use crate::between::Between;
 use crate::both_ways::{Downward, MakeInterim, Notes, Upward};
 use crate::extend::InputNeed;
@@ -91,11 +92,11 @@ pub trait Catalogue {
     /// Whether a step carries something from row to row, up or down, so that it can only be the last one.
     fn is_scan(&self, step: &Step) -> bool;
 
-    /// Binds a scan to its parameters and the raster it reads.
+    /// Binds a scan to its parameters and the raster it reads; `output` is what it writes.
     ///
     /// # Errors
-    /// As [`Catalogue::operator`].
-    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Scanner>;
+    /// As [`Catalogue::operator`]; for a file beside the output as [`Catalogue::destination`].
+    fn scan(&self, step: &Step, input: &RasterInfo, output: &Output) -> Result<Scanner>;
 
     /// Where a raster between two sweeps will be; `name` says what it is, for messages.
     fn interim(&self, name: &str) -> MakeInterim;
@@ -117,14 +118,19 @@ pub enum Scanner {
         scan: Box<dyn Scan>,
     },
     /// First up and then down.
-    BothWays(Arc<dyn BothWays>),
+    BothWays {
+        /// The computation.
+        both: Arc<dyn BothWays>,
+        /// What is written beside the output.
+        beside: Option<Box<dyn Beside>>,
+    },
 }
 
 impl Scanner {
     fn output(&self) -> &RasterInfo {
         match self {
             Scanner::Down { scan, .. } => scan.output(),
-            Scanner::BothWays(both) => both.output(),
+            Scanner::BothWays { both, .. } => both.output(),
         }
     }
 }
@@ -253,7 +259,7 @@ impl Graph {
         };
         let last_name = last.operator.clone();
         let scan = catalogue
-            .scan(last, chain.output())
+            .scan(last, chain.output(), &pipeline.write)
             .map_err(|error| error.at(format_args!("`{}`", last.operator)))?;
         let destination = catalogue.destination(&pipeline.write, scan.output())?;
         if destination.margin() != Halo::NONE {
@@ -263,14 +269,20 @@ impl Graph {
                 scan.output().size
             )));
         }
-        let both = match scan {
+        let (both, beside) = match scan {
             Scanner::Down { before, scan } => {
                 let before = before.map(|operator| Stage { name: last_name, operator, with: Vec::new() });
                 chain.stages.extend(before);
                 let destination = Box::new(Between { step: Scanning::new(scan), destination });
                 return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
             }
-            Scanner::BothWays(both) => both,
+            Scanner::BothWays { both, beside } => (both, beside),
+        };
+        let destination = match beside {
+            None => destination,
+            Some(beside) => {
+                Box::new(Between { step: Accompanied::new(both.output().clone(), beside), destination })
+            }
         };
         let notes = Arc::new(Notes::new(both.as_ref(), catalogue.interim("what lies below each tile"))?);
         let (source, stages) =

@@ -60,8 +60,8 @@ impl<T> Turns<T> {
     }
 
     /// What is carried by now.
-    pub(crate) fn carried<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        look(&self.lock().carried)
+    pub(crate) fn carried<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
+        look(&mut self.lock().carried)
     }
 }
 

@@ -8,6 +8,7 @@ mod beside;
 mod cache;
 mod checksum;
 mod decompress;
+mod entries;
 mod envi;
 mod file_system;
 mod fingerprint;
@@ -33,6 +34,7 @@ mod whole_file;
 mod zarr;
 
 pub use access::AccessMethod;
+pub use entries::EntryFile;
 pub use fingerprint::fingerprint;
 pub use formats::{
     Format, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output, plan_overviews,

@@ -9,6 +9,7 @@ mod envelope;
 mod forest;
 mod lift;
 mod padding;
+mod regions;
 #[cfg(test)]
 mod trial;
 
@@ -19,6 +20,7 @@ use swathe_core::{
 
 use accumulation::{Along, Combine};
 use padding::Padding;
+pub use regions::{Region, Regions};
 
 /// A scan bound to its parameters and input.
 pub enum BoundScan {
@@ -30,7 +32,12 @@ pub enum BoundScan {
         scan: Box<dyn Scan>,
     },
     /// Two sweeps, from the bottom to the top and back.
-    BothWays(Box<dyn BothWays>),
+    BothWays {
+        /// The computation.
+        both: Box<dyn BothWays>,
+        /// Where a table of the labels that it makes is wanted, what gathers that.
+        regions: Option<Regions>,
+    },
 }
 
 /// Binds a scan to its parameters and input.

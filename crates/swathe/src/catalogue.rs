@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use swathe_core::{
-    Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source, Spec, Value,
+    Beside, Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source, Spec, Value,
 };
 use swathe_engine::{
     Catalogue, Input, InterimRaster, Limits, MakeInterim, Output, Preparation, Scanner, Step,
 };
 use swathe_io::{
-    AccessMethod, Compression, Existing, Format, Interim, InterimDestination, InterimSource, Interleave,
+    AccessMethod, Compression, EntryFile, Existing, Format, Interim, InterimDestination, InterimSource, Interleave,
     OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteMethod, WritePredictor,
 };
 
-use swathe_operators::scan::BoundScan;
+use swathe_operators::scan::{BoundScan, Regions};
 
 use crate::job::{Job, RunSettings};
 use crate::preparation::Learning;
+use crate::region_table::RegionTable;
 
 /// The largest table that a parameter may name.
 const TABLE_BYTES: u64 = 64 << 20;
@@ -40,7 +41,7 @@ impl Formats {
             std::iter::once(&job.pipeline.read).chain(with).map(|input| swathe_io::file_of(&input.path));
         Formats {
             access: access_of(&job.run),
-            scratch: job.run.scratch.as_ref().map(PathBuf::from),
+            scratch: Some(job.run.scratch_folder()),
             ..Formats::writing(inputs.collect(), limits)
         }
     }
@@ -165,18 +166,24 @@ impl Catalogue for Formats {
         swathe_operators::scan::find(&step.operator).is_some()
     }
 
-    fn scan(&self, step: &Step, input: &RasterInfo) -> Result<Scanner> {
+    fn scan(&self, step: &Step, input: &RasterInfo, output: &Output) -> Result<Scanner> {
         let Some(spec) = swathe_operators::scan::find(&step.operator) else {
             return Err(Error::bug("a step was taken for a scan"));
         };
-        Ok(match (spec.bind)(&parameters(spec, step, 1 + step.with.len())?, input)? {
+        let parameters = parameters(spec, step, 1 + step.with.len())?;
+        Ok(match (spec.bind)(&parameters, input)? {
             BoundScan::Down { before, scan } => Scanner::Down { before, scan },
-            BoundScan::BothWays(both) => Scanner::BothWays(both.into()),
+            BoundScan::BothWays { both, regions } => {
+                let table = regions.zip(parameters.text("table"));
+                let table = table.map(|(regions, path)| self.table(path, regions, input, output)).transpose();
+                let beside = table.map_err(|error| error.at("--table"))?;
+                Scanner::BothWays { both: both.into(), beside }
+            }
         })
     }
 
     fn interim(&self, name: &str) -> MakeInterim {
-        let (name, folder) = (name.to_owned(), self.scratch.clone().unwrap_or_else(std::env::temp_dir));
+        let (name, folder) = (name.to_owned(), self.scratch_folder());
         let dirty_limit_bytes = self.dirty_limit_bytes;
         Box::new(move |info| {
             let width = info.size.width;
@@ -194,6 +201,27 @@ impl Catalogue for Formats {
 }
 
 impl Formats {
+    /// The table `path` of the regions of what goes into `output`.
+    fn table(
+        &self,
+        path: &str,
+        regions: Regions,
+        input: &RasterInfo,
+        output: &Output,
+    ) -> Result<Box<dyn Beside>> {
+        if Path::new(path) == Path::new(&output.path) {
+            return Err(Error::usage(format!("the table `{path}` is the output")));
+        }
+        let existing = self.output_options(&output.options)?.existing;
+        let ways = (self.scratch_folder(), self.dirty_limit_bytes);
+        let file = EntryFile::new(path, RegionTable::ENTRY_BYTES, existing, &self.inputs, ways)?;
+        Ok(Box::new(RegionTable::new(regions, input.georeferencing.transform, file)))
+    }
+
+    fn scratch_folder(&self) -> PathBuf {
+        self.scratch.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
     /// Output options from their words.
     ///
     /// # Errors

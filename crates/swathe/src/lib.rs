@@ -30,6 +30,7 @@ mod overviews;
 mod preparation;
 mod quantity;
 mod recovery;
+mod region_table;
 mod registration;
 mod tie_points;
 

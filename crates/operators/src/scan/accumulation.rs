@@ -380,7 +380,7 @@ mod tests {
         });
         match (spec.bind)(&Parameters::check(spec.parameters, given).unwrap(), info)? {
             BoundScan::Down { scan, .. } => Ok(scan),
-            BoundScan::BothWays(_) => panic!("`{name}` does not only go down"),
+            BoundScan::BothWays { .. } => panic!("`{name}` does not only go down"),
         }
     }
 

@@ -7,10 +7,14 @@ use swathe_core::{
 use super::components::{self, Connectivity, Of};
 use super::distance::{self, Targets};
 use super::envelope::Metric;
-use super::{BoundScan, ScanSpec};
+use super::{BoundScan, Regions, ScanSpec};
 
 const SWEEPS: &str = "none; two sweeps over tiles as wide as the raster, the first from the bottom to the top. On disk between them\n\
     (--scratch DIR): 4 bytes for every column and row of tiles. Memory does not depend on what the pixels are";
+
+const COMPONENT_SWEEPS: &str = "none; two sweeps over tiles as wide as the raster, the first from the bottom to the top. On disk between them\n\
+    (--scratch DIR): 4 bytes for every column and row of tiles, and with --table 40 bytes for each component. Memory does not\n\
+    depend on what the pixels are";
 
 /// `components`.
 pub(super) static COMPONENTS: ScanSpec = ScanSpec {
@@ -37,12 +41,20 @@ pub(super) static COMPONENTS: ScanSpec = ScanSpec {
             Some("0"),
             "the value that belongs to no component; with none only pixels without data do not",
         ),
+        Parameter::optional(
+            "table",
+            ParameterKind::Text,
+            None,
+            "a file of comma-separated values with a line for each component: label, area in pixels, bounding box, centroid",
+        ),
         Parameter::NODATA,
     ],
     documentation: Documentation {
         formula: "the least partition in which pixels that touch, and are neither background nor of different values under --of equal, are\n\
-            together; 1, 2, ... in the order (row by row, from the west) of each part's first pixel; 0 for background",
-        halo: SWEEPS,
+            together; 1, 2, ... in the order (row by row, from the west) of each part's first pixel; 0 for background.\n\
+            table: x, y, width and height in pixels; the centroid is the mean of pixels' columns and rows, the middle of the first\n\
+            pixel being 0,0; map_x and map_y are that on the map, and empty where there is no georeferencing",
+        halo: COMPONENT_SWEEPS,
         types: "any; u32, and an error where there are more components than it has numbers",
         nodata: "ignore, propagate: pixels without data are background\n\
             value: ordinary numbers; NaN is not 0, and equal to itself. The output has no nodata value",
@@ -73,7 +85,8 @@ pub(super) static COMPONENTS: ScanSpec = ScanSpec {
             background,
             policy: parameters.nodata_policy()?,
         };
-        components::bind(info, wanted).map(BoundScan::BothWays)
+        let regions = parameters.text("table").map(|_| Regions::new(info.size.width));
+        Ok(BoundScan::BothWays { both: components::bind(info, wanted)?, regions })
     },
 };
 
@@ -162,7 +175,7 @@ pub(super) static DISTANCE: ScanSpec = ScanSpec {
         };
         let output_type =
             if parameters.text("type") == Some("f64") { SampleType::F64 } else { SampleType::F32 };
-        distance::bind(info, output_type, wanted).map(BoundScan::BothWays)
+        Ok(BoundScan::BothWays { both: distance::bind(info, output_type, wanted)?, regions: None })
     },
 };
 

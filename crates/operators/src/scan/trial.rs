@@ -13,7 +13,7 @@ pub(super) fn bind(name: &str, text: &str, info: &RasterInfo) -> Result<Box<dyn 
         (name.to_owned(), Value::Text(value.to_owned()))
     });
     match (spec.bind)(&Parameters::check(spec.parameters, given)?, info)? {
-        BoundScan::BothWays(both) => Ok(both),
+        BoundScan::BothWays { both, .. } => Ok(both),
         BoundScan::Down { .. } => panic!("`{name}` only goes down"),
     }
 }
