@@ -117,8 +117,7 @@ fn a_table_tells_what_each_label_covers() {
     folder.well("components t.tif labels.npy --table whole.csv --threads 1 --tile 230x170 --quiet");
     for way in ["--threads 3 --tile 230x1", "--threads 2 --tile 230x16 --scratch . --memory 48MiB"] {
         folder.well(&format!("components t.tif tiled.tif --table tiled.csv --overwrite --quiet {way}"));
-        let [whole, tiled] =
-            ["whole.csv", "tiled.csv"].map(|name| std::fs::read(folder.file(name)).unwrap());
+        let [whole, tiled] = ["whole.csv", "tiled.csv"].map(|name| std::fs::read(folder.file(name)).unwrap());
         assert_eq!(whole, tiled, "{way}");
     }
     // The plainest way: everything that has the label.
@@ -149,7 +148,8 @@ fn a_table_tells_what_each_label_covers() {
     assert_eq!(lines.next(), None);
     // Nothing is replaced unasked, and nothing stays of a run that fails.
     let before = folder.names();
-    for line in ["components t.tif b.tif --table whole.csv", "components t.tif b.csv --table b.csv --format tiff"]
+    for line in
+        ["components t.tif b.tif --table whole.csv", "components t.tif b.csv --table b.csv --format tiff"]
     {
         assert_eq!(folder.run(line).code, 2, "{line}");
     }

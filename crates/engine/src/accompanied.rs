@@ -48,7 +48,7 @@ impl Step for Accompanied {
         footprint: &mut Footprint,
         sink: &dyn Sink,
     ) -> Result<()> {
-        let mut turn = self.beside.wait_for(sequence)?;
+        let mut turn = self.beside.wait_for(sequence, footprint)?;
         turn.add(tile)?;
         turn.pass_on();
         sink.write(sequence, tile, scratch, footprint)

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use swathe_core::{
-    BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType, ScratchSize,
-    Sink, Size, Source, TileMut, TileView, Window,
+    BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
+    ScratchSize, Sink, Size, Source, TileMut, TileView, Window,
 };
 
 use crate::between::Step;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{Beside, BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window};
+use swathe_core::{
+    Beside, BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window,
+};
 
 use crate::accompanied::Accompanied;
 use crate::between::Between;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use swathe_core::{
-    Beside, Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source, Spec, Value,
+    Beside, Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source,
+    Spec, Value,
 };
 use swathe_engine::{
     Catalogue, Input, InterimRaster, Limits, MakeInterim, Output, Preparation, Scanner, Step,
 };
 use swathe_io::{
-    AccessMethod, Compression, EntryFile, Existing, Format, Interim, InterimDestination, InterimSource, Interleave,
-    OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteMethod, WritePredictor,
+    AccessMethod, Compression, EntryFile, Existing, Format, Interim, InterimDestination, InterimSource,
+    Interleave, OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteMethod, WritePredictor,
 };
 
 use swathe_operators::scan::{BoundScan, Regions};

@@ -96,11 +96,7 @@ impl Regions {
     ///
     /// # Errors
     /// Whatever `done` says; Bug, where the raster is wider than it was to be.
-    pub fn add(
-        &mut self,
-        tile: &TileView<'_>,
-        mut done: impl FnMut(Region) -> Result<()>,
-    ) -> Result<()> {
+    pub fn add(&mut self, tile: &TileView<'_>, mut done: impl FnMut(Region) -> Result<()>) -> Result<()> {
         let window = tile.window();
         if window.width != self.width {
             return Err(Error::bug(format!("regions of {} columns in a tile of {window}", self.width)));
@@ -188,9 +184,19 @@ mod tests {
             for (y, row) in part.iter().enumerate() {
                 tile.view_mut().row_mut::<u32>(0, y).copy_from_slice(row);
             }
-            regions.add(&tile.view(), |region| { found.push(region); Ok(()) }).unwrap();
+            regions
+                .add(&tile.view(), |region| {
+                    found.push(region);
+                    Ok(())
+                })
+                .unwrap();
         }
-        regions.end(|region| { found.push(region); Ok(()) }).unwrap();
+        regions
+            .end(|region| {
+                found.push(region);
+                Ok(())
+            })
+            .unwrap();
         found.sort_by_key(|region| region.label);
         found
     }
@@ -214,7 +220,18 @@ mod tests {
         let (width, height) = (64, 500);
         let mut next = 0;
         let labels: Vec<Vec<u32>> = (0..height)
-            .map(|y| (0..width).map(|x| if (x + y) % 2 == 0 { next += 1; next } else { 0 }).collect())
+            .map(|y| {
+                (0..width)
+                    .map(|x| {
+                        if (x + y) % 2 == 0 {
+                            next += 1;
+                            next
+                        } else {
+                            0
+                        }
+                    })
+                    .collect()
+            })
             .collect();
         let rows: Vec<&[u32]> = labels.iter().map(Vec::as_slice).collect();
         let mut regions = Regions::new(width);
@@ -223,8 +240,18 @@ mod tests {
             tile.view_mut().row_mut::<u32>(0, y).copy_from_slice(row);
         }
         let mut count = 0;
-        regions.add(&tile.view(), |region| { count += region.area; Ok(()) }).unwrap();
-        regions.end(|region| { count += region.area; Ok(()) }).unwrap();
+        regions
+            .add(&tile.view(), |region| {
+                count += region.area;
+                Ok(())
+            })
+            .unwrap();
+        regions
+            .end(|region| {
+                count += region.area;
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(count, u64::from(next));
         assert!(regions.open.len() <= width, "{}", regions.open.len());
     }
