@@ -8,7 +8,7 @@
 //! small window more than five are bright; bright is above the 98th percentile of the whole band. *Units*: linear intensity or
 //! amplitude. *Halo*: that of the window, at least twice that of the small window. *Boundary*: any. *Nodata*: left out.
 //! *Cost per pixel*: two looks at each pixel of both windows. *Source*: Lee, Wen, Ainsworth, Chen and Chen 2009, "Improved sigma filter
-//! for speckle filtering of SAR imagery"; the tables as SNAP has them, but for one number (see [`AMPLITUDE`]). *Agrees with*: a plain
+//! for speckle filtering of SAR imagery"; the tables as SNAP has them, but for one number (see `AMPLITUDE`). *Agrees with*: a plain
 //! program in numpy within 1e-11. SNAP finds the percentile tile by tile, looks for targets in the order of its tiles' pixels,
 //! and takes another formula at the edge.
 
