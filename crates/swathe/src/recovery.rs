@@ -115,7 +115,15 @@ fn keeping(job: &Job) -> Result<Keeping> {
 /// # Errors
 /// Io, where an input can't be read or a name can't be given.
 pub fn is_complete(job: &Job) -> Result<bool> {
-    Ok(settle(&job.pipeline.write.path, &about(&job.pipeline)?)? == Settled::Complete)
+    Ok(settled(job)? == Settled::Complete)
+}
+
+/// As [`is_complete`], with whether another run is at work on it.
+///
+/// # Errors
+/// As [`is_complete`].
+pub(crate) fn settled(job: &Job) -> Result<Settled> {
+    settle(&job.pipeline.write.path, &about(&job.pipeline)?)
 }
 
 /// Whether another run left something of a job's output that this one can go on with.

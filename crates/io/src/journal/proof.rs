@@ -214,6 +214,8 @@ impl Moved {
 pub enum Settled {
     /// It is complete, by its receipt or by a journal that only the names were missing of, which it has now.
     Complete,
+    /// It is not yet: another run holds its journal.
+    UnderWay,
     /// It is not.
     Not,
 }
@@ -225,36 +227,44 @@ pub enum Settled {
 pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
     let names = KeptNames::of_named(output);
     let folder = names.journal.parent().unwrap_or(Path::new(".")).to_owned();
-    for (path, is_receipt) in [(&names.journal, false), (&names.receipt, true)] {
-        let Some((header, files)) = completed(path) else { continue };
-        if !is_receipt && is_at_work(path) {
-            continue;
-        }
-        if !differences(about, &header).is_empty() {
-            continue;
-        }
-        if !is_receipt && !name(&folder, &files)? {
-            continue;
-        }
-        if files.iter().any(|file| wrong_file(&folder, file).is_some() || lacks_files(&folder, file, path)) {
-            continue;
-        }
-        if !is_receipt {
-            let _ = fs::remove_file(&names.carry);
-            fs::rename(&names.journal, &names.receipt).map_err(|error| {
-                Error::io(format_args!("cannot rename `{}`", names.journal.display()), error)
-            })?;
-        }
+    let is_of_this = |path: &Path| {
+        completed(path).filter(|(header, _)| differences(about, header).is_empty()).map(|(_, files)| files)
+    };
+    let is_there = |files: &[Value], path: &Path| {
+        files.iter().all(|file| wrong_file(&folder, file).is_none() && !lacks_files(&folder, file, path))
+    };
+    // The lock is held until the names are given: two that look at once must not give them both.
+    let held = hold(&names.journal);
+    if let (Ok(Some(_)), Some(files)) = (&held, is_of_this(&names.journal))
+        && name(&folder, &files)?
+        && is_there(&files, &names.journal)
+    {
+        let _ = fs::remove_file(&names.carry);
+        fs::rename(&names.journal, &names.receipt)
+            .map_err(|error| Error::io(format_args!("cannot rename `{}`", names.journal.display()), error))?;
         return Ok(Settled::Complete);
     }
-    Ok(Settled::Not)
+    if is_of_this(&names.receipt).is_some_and(|files| is_there(&files, &names.receipt)) {
+        return Ok(Settled::Complete);
+    }
+    Ok(if held.is_err() { Settled::UnderWay } else { Settled::Not })
 }
 
-/// Whether a run holds the journal.
-fn is_at_work(path: &Path) -> bool {
-    let lock =
-        File::open(path).map(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
-    matches!(lock, Ok(Err(rustix::io::Errno::WOULDBLOCK)))
+/// Another run holds the journal.
+struct AtWork;
+
+/// The journal, if there is one, and nobody else's as long as the file is open.
+fn hold(path: &Path) -> std::result::Result<Option<File>, AtWork> {
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    if let Err(rustix::io::Errno::WOULDBLOCK) =
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+    {
+        return Err(AtWork);
+    }
+    // Its run may have finished between, and given it another name.
+    let inode = |metadata: fs::Metadata| metadata.ino();
+    let named = fs::metadata(path).ok().map(inode);
+    Ok((named.is_some() && named == file.metadata().ok().map(inode)).then_some(file))
 }
 
 /// The header of a journal of a complete output and the files that it names.

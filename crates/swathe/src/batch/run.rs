@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::json;
 use swathe_core::{Error, ErrorKind, Result, Size};
 use swathe_engine::{Limits, Observer, Progress, Report, several};
-use swathe_io::PreviewOptions;
+use swathe_io::{PreviewOptions, Settled};
 
 use super::record::{BatchObserver, BatchReport, Log, SceneOutcome, Status, Timeline};
 use super::{Batch, page};
@@ -142,9 +142,16 @@ impl Shared<'_> {
         job.run.resume = recovery::can_resume(&job)?;
         match crate::plan(&job).and_then(|plan| plan.run(observer, self.cancel)) {
             Ok(report) => Ok(Some(report)),
-            // Another batch was faster.
-            Err(_) if recovery::is_complete(&job)? => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => match recovery::settled(&job)? {
+                // Another batch was faster.
+                Settled::Complete => Ok(None),
+                // It has named the output, and not yet the receipt.
+                Settled::UnderWay if error.kind() == ErrorKind::Usage => {
+                    let output = &job.pipeline.write.path;
+                    Err(Error::new(ErrorKind::UnderWay, format!("another run is writing `{output}`")))
+                }
+                _ => Err(error),
+            },
         }
     }
 
