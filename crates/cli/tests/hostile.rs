@@ -67,25 +67,32 @@ fn a_disk_that_is_too_small_is_told_before_the_start() {
     assert!(text(&ended.stderr).contains("MiB are free on its disk"), "{}", text(&ended.stderr));
 }
 
-#[test]
-fn a_disk_that_another_fills_stops_a_run_that_can_go_on() {
+/// Runs a line into `out/NAME` on a small disk, fills the disk once the journal has as many lines, and goes on when there is
+/// room again; the result is that of the line undisturbed.
+fn fill_the_disk_under(line: &str, name: &str, journal_lines: usize) {
     let folder = folder();
-    folder.well(&format!("{} --quiet --overwrite", SLOW.replace("out/o.tif", "reference.tif")));
-    // The output has its space from the beginning; the journal runs out of it.
-    let slow = SLOW.replace("swathe", "");
+    folder.well(&format!("{} --quiet", line.replace("out/o.", "reference.")));
+    let reference = name.replace("o.", "reference.");
     let script = format!(
-        "\"$swathe\" {slow} 2> said & run=$!\n\
-         until [ -s out/o.tif.journal ]; do sleep 0.01; done\n\
+        "\"$swathe\" {line} 2> said & run=$!\n\
+         until [ $(wc -l < out/{name}.journal || echo 0) -ge {journal_lines} ]; do sleep 0.01; done 2> /dev/null\n\
          head -c 100m /dev/zero > out/filler 2>/dev/null\n\
          wait $run; echo $?; rm out/filler\n\
-         \"$swathe\" {slow} --resume --quiet; echo $?; cmp out/o.tif reference.tif && echo same; ls out"
+         \"$swathe\" {line} --resume --quiet; echo $?; diff -r out/{name} {reference} && echo same; ls out"
     );
     let Some(ended) = with_disk(&folder, "size=6m", &script) else { return };
     let said = std::fs::read_to_string(folder.file("said")).unwrap();
     let words = text(&ended.stdout);
     let words = words.split_whitespace().collect::<Vec<_>>();
-    assert_eq!(words, ["3", "0", "same", "o.tif", "o.tif.receipt"], "{said} {}", text(&ended.stderr));
+    let receipt = format!("{name}.receipt");
+    assert_eq!(words, ["3", "0", "same", name, receipt.as_str()], "{said} {}", text(&ended.stderr));
     assert!(said.contains("tiles are kept") && said.contains("--resume"), "{said}");
+}
+
+/// The output has its space from the beginning; the journal runs out of it.
+#[test]
+fn a_disk_that_another_fills_stops_a_run_that_can_go_on() {
+    fill_the_disk_under(SLOW, "o.tif", 1);
 }
 
 #[test]
@@ -161,22 +168,8 @@ fn an_input_that_another_file_takes_the_place_of() {
 /// Each file of a store takes its space when it is written.
 #[test]
 fn a_store_on_a_disk_that_another_fills_can_go_on() {
-    let folder = folder();
     let line = SLOW.replace("out/o.tif", "out/o.zarr") + " --block 64x64 --compress none";
-    folder.well(&format!("{} --quiet", line.replace("out/o.zarr", "reference.zarr")));
-    let script = format!(
-        "\"$swathe\" {line} 2> said & run=$!\n\
-         until [ $(wc -l < out/o.zarr.journal || echo 0) -gt 3 ]; do sleep 0.01; done 2> /dev/null\n\
-         head -c 100m /dev/zero > out/filler 2>/dev/null\n\
-         wait $run; echo $?; rm out/filler\n\
-         \"$swathe\" {line} --resume --quiet; echo $?; diff -r out/o.zarr reference.zarr && echo same; ls out"
-    );
-    let Some(ended) = with_disk(&folder, "size=6m", &script) else { return };
-    let said = std::fs::read_to_string(folder.file("said")).unwrap();
-    let words = text(&ended.stdout);
-    let words = words.split_whitespace().collect::<Vec<_>>();
-    assert_eq!(words, ["3", "0", "same", "o.zarr", "o.zarr.receipt"], "{said} {}", text(&ended.stderr));
-    assert!(said.contains("tiles are kept") && said.contains("--resume"), "{said}");
+    fill_the_disk_under(&line, "o.zarr", 4);
 }
 
 /// Begun anew: nothing is left, and there is room for the next run.

@@ -23,6 +23,7 @@ mod scratch;
 mod sink;
 mod source;
 mod tile;
+mod turns;
 
 pub use beside::Beside;
 pub use both_ways::BothWays;
@@ -42,3 +43,4 @@ pub use scratch::{Frame, Scratch, ScratchSize};
 pub use sink::{Destination, Sink};
 pub use source::Source;
 pub use tile::{TileBuffer, TileKind, TileMut, TileView};
+pub use turns::{Turn, Turns};

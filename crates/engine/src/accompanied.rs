@@ -1,9 +1,10 @@
 //! A file that is made beside an output, of the same tiles.
 
-use swathe_core::{Beside, Error, Footprint, Frame, Position, RasterInfo, Result, Sink, Size, TileView};
+use swathe_core::{
+    Beside, Error, Footprint, Frame, Position, RasterInfo, Result, Sink, Size, TileView, Turns,
+};
 
 use crate::between::Step;
-use crate::turns::Turns;
 
 /// Shows tiles to what is written beside an output, one after the other, and hands them on as they are.
 pub(crate) struct Accompanied {

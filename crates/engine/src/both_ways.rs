@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use swathe_core::{
     BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
-    ScratchSize, Sink, Size, Source, TileMut, TileView, Window,
+    ScratchSize, Sink, Size, Source, TileMut, TileView, Turns, Window,
 };
 
 use crate::between::Step;
-use crate::turns::Turns;
 
 /// A raster on disk that one sweep writes and the next reads.
 pub struct InterimRaster {

@@ -22,7 +22,6 @@ mod run;
 mod scanning;
 mod several;
 mod survey;
-mod turns;
 
 pub use both_ways::{InterimRaster, MakeInterim};
 pub use limits::Limits;

@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use swathe_core::{
     Error, Footprint, Frame, Order, Position, RasterInfo, Result, Scan, ScratchSize, Sink, Size, TileBuffer,
-    TileKind, TileMut, TileView, Window,
+    TileKind, TileMut, TileView, Turns, Window,
 };
 
 use crate::between::Step;
-use crate::turns::Turns;
 
 /// A scan on the way to an output.
 pub(crate) struct Scanning {

@@ -5,6 +5,7 @@
 //! their checksums. Nothing is taken on trust when a run goes on: every stretch is read and compared.
 
 mod lines;
+mod lock;
 mod mend;
 mod names;
 mod proof;
@@ -13,16 +14,16 @@ mod stored;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
 use serde_json::{Map, Value, json};
 use swathe_core::{Error, ErrorKind, Footprint, Journal, Keep, Naming, Part, Position, Result, Size};
 
+use self::lock::{Lock, lock};
 use crate::checksum::checksum;
 
 pub use mend::Mending;
@@ -91,20 +92,13 @@ impl Keeping {
         loop {
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
             let file = file.map_err(cannot)?;
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => {
+            match lock(&file, path) {
+                Lock::Ours => return Ok(file),
+                Lock::Others => {
                     let message = format!("another run is writing `{}`: its journal is locked", self.output);
                     return Err(Error::new(ErrorKind::UnderWay, message));
                 }
-                // Some network file systems know no locks.
-                Err(_) => {}
-            }
-            // Another run may have finished between, and its journal may have got another name.
-            let same =
-                |path: &Path| Ok::<_, std::io::Error>(fs::metadata(path)?.ino() == file.metadata()?.ino());
-            if same(path).unwrap_or(false) {
-                return Ok(file);
+                Lock::Renamed => {}
             }
         }
     }

@@ -29,7 +29,6 @@ mod sweep;
 mod synthetic;
 mod systems;
 mod tiff;
-mod turns;
 mod whole_file;
 mod zarr;
 

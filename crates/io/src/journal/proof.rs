@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
 use serde_json::{Map, Value};
 use swathe_core::{Error, ErrorKind, Extent, FolderMark, Result, Size};
 
+use super::lock::{Lock, lock};
 use super::names::{KeptNames, differences};
 use super::stored::Stored;
 use super::{lines, remove, tile_of};
@@ -234,8 +234,9 @@ pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
         files.iter().all(|file| wrong_file(&folder, file).is_none() && !lacks_files(&folder, file, path))
     };
     // The lock is held until the names are given: two that look at once must not give them both.
-    let held = hold(&names.journal);
-    if let (Ok(Some(_)), Some(files)) = (&held, is_of_this(&names.journal))
+    let journal = File::open(&names.journal);
+    let held = journal.as_ref().ok().map(|journal| lock(journal, &names.journal));
+    if let (Some(Lock::Ours), Some(files)) = (held, is_of_this(&names.journal))
         && name(&folder, &files)?
         && is_there(&files, &names.journal)
     {
@@ -247,24 +248,7 @@ pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
     if is_of_this(&names.receipt).is_some_and(|files| is_there(&files, &names.receipt)) {
         return Ok(Settled::Complete);
     }
-    Ok(if held.is_err() { Settled::UnderWay } else { Settled::Not })
-}
-
-/// Another run holds the journal.
-struct AtWork;
-
-/// The journal, if there is one, and nobody else's as long as the file is open.
-fn hold(path: &Path) -> std::result::Result<Option<File>, AtWork> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
-    if let Err(rustix::io::Errno::WOULDBLOCK) =
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
-    {
-        return Err(AtWork);
-    }
-    // Its run may have finished between, and given it another name.
-    let inode = |metadata: fs::Metadata| metadata.ino();
-    let named = fs::metadata(path).ok().map(inode);
-    Ok((named.is_some() && named == file.metadata().ok().map(inode)).then_some(file))
+    Ok(if held == Some(Lock::Others) { Settled::UnderWay } else { Settled::Not })
 }
 
 /// The header of a journal of a complete output and the files that it names.

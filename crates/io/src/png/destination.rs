@@ -1,13 +1,13 @@
 //! A raster as a PNG, row by row from the top: 8 or 16 bits, one to four bands, a mask as opacity.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use png::{BitDepth, ColorType, Encoder, EncodingError, StreamWriter};
 use swathe_core::{
     Destination, Error, Footprint, Frame, Journal, Part, RasterInfo, Result, SampleType, ScratchSize, Sink,
-    Size, TileView,
+    Size, TileView, Turns,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
@@ -131,8 +131,8 @@ impl Destination for PngDestination {
         });
         let rows = encoder.write_header().and_then(|writer| writer.into_stream_writer_with_size(CHUNK_BYTES));
         let rows = rows.map_err(|error| cannot_encode(&name, error))?;
-        let turn = Mutex::new(Turn { next: 0, rows: Some(rows), cancelled: false });
-        Ok(Box::new(PngSink { name, file, info, color, turn, changed: Condvar::new() }))
+        let rows = Turns::new(0, Some(rows));
+        Ok(Box::new(PngSink { name, file, info, color, rows }))
     }
 }
 
@@ -164,28 +164,17 @@ impl Write for Appended {
     }
 }
 
-/// Whose turn it is to encode rows.
-struct Turn {
-    next: u64,
-    rows: Option<StreamWriter<'static, Appended>>,
-    cancelled: bool,
-}
-
 /// A PNG being written.
 struct PngSink {
     name: String,
     file: Arc<OutputFile>,
     info: RasterInfo,
     color: ColorType,
-    turn: Mutex<Turn>,
-    changed: Condvar,
+    /// Encoded by one tile after the other.
+    rows: Turns<Option<StreamWriter<'static, Appended>>>,
 }
 
 impl PngSink {
-    fn lock(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Puts row `y` of a tile into `row` as the file has it: band beside band, then opacity, the higher byte first.
     fn fill(&self, tile: &TileView<'_>, y: usize, row: &mut [u8]) {
         let (size, count) = (self.info.sample_type.size(), self.color.samples());
@@ -218,31 +207,20 @@ impl Sink for PngSink {
     ) -> Result<()> {
         let row =
             scratch.take::<u8>(self.info.size.width * self.color.samples() * self.info.sample_type.size());
+        let mut turn = self.rows.wait_for(sequence, footprint)?;
         let begun = Instant::now();
-        let mut turn = self.lock();
-        while turn.next != sequence && !turn.cancelled {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        footprint.add_waiting(begun.elapsed());
-        if turn.cancelled {
-            return Err(Error::interrupted("the run stops"));
-        }
-        let begun = Instant::now();
-        let rows = turn.rows.as_mut().ok_or_else(|| Error::bug("a PNG was finished before its last row"))?;
+        let rows = turn.as_mut().ok_or_else(|| Error::bug("a PNG was finished before its last row"))?;
         for y in 0..tile.window().height {
             self.fill(tile, y, row);
             rows.write_all(row).map_err(|error| cannot_encode(&self.name, EncodingError::IoError(error)))?;
         }
         footprint.add_encoding(begun.elapsed());
-        turn.next += 1;
-        drop(turn);
-        self.changed.notify_all();
+        turn.pass_on();
         Ok(())
     }
 
     fn cancel(&self) {
-        self.lock().cancelled = true;
-        self.changed.notify_all();
+        self.rows.cancel();
     }
 
     fn stored_bytes_written(&self) -> u64 {
@@ -250,9 +228,8 @@ impl Sink for PngSink {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        let PngSink { name, file, turn, .. } = *self;
-        let turn = turn.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let rows = turn.rows.ok_or_else(|| Error::bug("a PNG was finished twice"))?;
+        let PngSink { name, file, rows, .. } = *self;
+        let rows = rows.carried(Option::take).ok_or_else(|| Error::bug("a PNG was finished twice"))?;
         rows.finish().map_err(|error| cannot_encode(&name, error))?;
         let file = Arc::into_inner(file).ok_or_else(|| Error::bug("a PNG's file is still in use"))?;
         let bytes = file.bytes_written();

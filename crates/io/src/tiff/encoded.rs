@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use swathe_core::{
-    Error, Footprint, Frame, Metadata, RasterInfo, Result, SampleType, ScratchSize, Size, TileView, Window,
-    with_sample,
+    Error, Footprint, Frame, Metadata, RasterInfo, Result, SampleType, ScratchSize, Size, TileView, Turns,
+    Window, with_sample,
 };
 
 use crate::output::OutputFile;
@@ -14,7 +14,6 @@ use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
 use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_opacity};
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, TiffLayout};
-use crate::turns::Turns;
 
 /// NewSubfileType of a smaller copy, and of a mask; PhotometricInterpretation of a mask.
 const COPY: u32 = 1;
@@ -341,7 +340,8 @@ impl Page {
 /// Appends the blocks of tiles to a file, encoded by many workers, in the order in which tiles were handed out.
 #[derive(Debug)]
 pub(crate) struct Appender {
-    turns: Turns,
+    /// Where the file ends.
+    turns: Turns<u64>,
     pub(crate) encoders: Pool<Encoders>,
     /// One sample of a block that is left out.
     pub(crate) fill: Option<Vec<u8>>,
@@ -387,7 +387,10 @@ impl Appender {
             Ok::<_, Error>(used)
         })?;
         footprint.add_encoding(begun.elapsed());
-        let mut place = self.turns.take(sequence, used as u64, footprint)?;
+        let mut end = self.turns.wait_for(sequence, footprint)?;
+        let mut place = *end;
+        *end += used as u64;
+        end.pass_on();
         if used > 0 {
             file.write_at(place, &out[..used], footprint)?;
         }
@@ -408,7 +411,7 @@ impl Appender {
 
     /// Where the blocks end that have their places.
     pub(crate) fn end(&self) -> u64 {
-        self.turns.end()
+        self.turns.carried(|end| *end)
     }
 }
 
@@ -421,7 +424,7 @@ pub(crate) fn fill_bytes(info: &RasterInfo) -> Vec<u8> {
 }
 
 /// 255 where there is data.
-fn fill_flags(tile: &TileView<'_>, flags: &mut [u8]) {
+pub(super) fn fill_flags(tile: &TileView<'_>, flags: &mut [u8]) {
     for (y, to) in flags.chunks_exact_mut(tile.window().width).take(tile.window().height).enumerate() {
         match tile.mask_row(y) {
             Some(row) => {

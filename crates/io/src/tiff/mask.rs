@@ -6,6 +6,7 @@ use swathe_core::{Error, Footprint, Frame, RasterInfo, Result, SampleType, Scrat
 
 use crate::output::OutputFile;
 use crate::tiff::encode::{Head, TagValue, describing_tags, has_opacity};
+use crate::tiff::encoded::fill_flags;
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, PlacedBlocks, TiffLayout};
 
@@ -95,14 +96,7 @@ impl MaskPage {
         let window = tile.window();
         let flags = scratch.take::<u8>(window.size().pixels());
         let buffer = scratch.take::<u8>(self.blocks.grid.stretch_bytes(window.size()));
-        for (y, to) in flags.chunks_exact_mut(window.width).enumerate() {
-            match tile.mask_row(y) {
-                Some(row) => {
-                    to.iter_mut().zip(row).for_each(|(to, from)| *to = if *from == 0 { 0 } else { u8::MAX });
-                }
-                None => to.fill(u8::MAX),
-            }
-        }
+        fill_flags(tile, flags);
         let plane = flags.len();
         let mask = TileView::from_bytes(window, 1, SampleType::U8, flags, window.width, plane)
             .ok_or_else(|| Error::bug("a tile's mask has another size than the tile"))?;

@@ -4,14 +4,17 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use swathe_core::{Error, Footprint, Result};
+use crate::error::{Error, Result};
+use crate::journal::Footprint;
 
 /// What is carried from tile to tile, and whose turn it is.
-pub(crate) struct Turns<T> {
+#[derive(Debug)]
+pub struct Turns<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
 }
 
+#[derive(Debug)]
 struct State<T> {
     next: u64,
     carried: T,
@@ -19,14 +22,14 @@ struct State<T> {
 }
 
 /// The turn of one tile: what is carried is in its hands.
-pub(crate) struct Turn<'a, T> {
+pub struct Turn<'a, T> {
     turns: &'a Turns<T>,
     state: MutexGuard<'a, State<T>>,
 }
 
 impl<T> Turns<T> {
     /// Tile `next` is the first, and is handed `carried`.
-    pub(crate) fn new(next: u64, carried: T) -> Self {
+    pub fn new(next: u64, carried: T) -> Self {
         let state = Mutex::new(State { next, carried, cancelled: false });
         Turns { state, changed: Condvar::new() }
     }
@@ -39,7 +42,7 @@ impl<T> Turns<T> {
     ///
     /// # Errors
     /// Interrupted, where the run stops.
-    pub(crate) fn wait_for(&self, sequence: u64, footprint: &mut Footprint) -> Result<Turn<'_, T>> {
+    pub fn wait_for(&self, sequence: u64, footprint: &mut Footprint) -> Result<Turn<'_, T>> {
         let begun = Instant::now();
         let mut state = self.lock();
         while state.next != sequence && !state.cancelled {
@@ -54,20 +57,20 @@ impl<T> Turns<T> {
     }
 
     /// Wakes all who wait, for nothing.
-    pub(crate) fn cancel(&self) {
+    pub fn cancel(&self) {
         self.lock().cancelled = true;
         self.changed.notify_all();
     }
 
     /// What is carried by now.
-    pub(crate) fn carried<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
+    pub fn carried<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
         look(&mut self.lock().carried)
     }
 }
 
 impl<T> Turn<'_, T> {
     /// Lets the next tile go on.
-    pub(crate) fn pass_on(mut self) {
+    pub fn pass_on(mut self) {
         self.state.next += 1;
         drop(self.state);
         self.turns.changed.notify_all();
