@@ -164,7 +164,9 @@ impl Keeping {
             }
             remove(&self.names.partial).map_err(cannot)?;
         }
-        let _ = fs::remove_file(&self.names.carry);
+        for path in [&self.names.carry, &self.names.renewed] {
+            let _ = fs::remove_file(path);
+        }
         file.set_len(0).map_err(cannot)?;
         std::io::Seek::rewind(&mut file).map_err(cannot)?;
         let written = file.write_all(lines::line(header).as_bytes());

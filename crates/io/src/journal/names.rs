@@ -12,6 +12,8 @@ pub(crate) struct KeptNames {
     pub(crate) partial: PathBuf,
     /// What is done of it.
     pub(crate) journal: PathBuf,
+    /// The journal of a run that goes on, until it takes the place of the one that was found.
+    pub(crate) renewed: PathBuf,
     /// What is carried on from tile to tile.
     pub(crate) carry: PathBuf,
     /// What proves that a complete output is whole.
@@ -29,6 +31,7 @@ impl KeptNames {
         KeptNames {
             partial: beside(".partial"),
             journal: beside(".journal"),
+            renewed: beside(".journal-new"),
             carry: beside(".carry"),
             receipt: beside(".receipt"),
         }

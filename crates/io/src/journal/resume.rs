@@ -77,7 +77,6 @@ impl Keeping {
             }
         }
         if kept.position.tiles == 0 {
-            fs::remove_file(&kept.path).map_err(cannot)?;
             return Ok(None);
         }
         kept.settle(self).map_err(cannot)
@@ -96,7 +95,7 @@ struct Kept {
 
 impl Kept {
     fn begin(keeping: &Keeping, header: &[u8]) -> std::io::Result<Self> {
-        let path = keeping.names.journal.with_extension("journal-new");
+        let path = keeping.names.renewed.clone();
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
         let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
         let mut kept = Kept { file, path, bytes: 0, position: Position::default(), behind: Vec::new() };
@@ -126,10 +125,7 @@ impl Kept {
             .iter()
             .rev()
             .find_map(|(tiles, carry, bytes)| Some((*tiles, carry_of(carry, carried.as_ref())?, *bytes)));
-        let Some((tiles, carry, bytes)) = found else {
-            fs::remove_file(&self.path)?;
-            return Ok(None);
-        };
+        let Some((tiles, carry, bytes)) = found else { return Ok(None) };
         self.file.set_len(bytes)?;
         std::io::Seek::seek(&mut self.file, std::io::SeekFrom::End(0))?;
         self.file.sync_data()?;
