@@ -6,12 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 use swathe_tests::{Measured, folder, run_measured};
 
-const BUDGET: &str = "48MiB";
-const BUDGET_BYTES: u64 = 48 << 20;
+/// The budget in MiB.
+const BUDGET: u64 = 48;
 /// A scene and one nine times as large.
 const SCENES: [&str; 2] = ["4000x3000", "12000x9000"];
 /// The same for samples of 12 bytes a pixel.
 const WIDE_SCENES: [&str; 2] = ["2700x2100", "6300x5100"];
+/// Wider than a stripe, and three times as wide.
+const BROAD_SCENES: [&str; 2] = ["17000x1200", "51000x1200"];
+/// Holds all the decoded blocks of a row of the first, and not of the second.
+const BROAD_BUDGET: u64 = 96;
 /// Scenes are large: one test at a time holds any on the disk.
 static DISK: Mutex<()> = Mutex::new(());
 
@@ -48,11 +52,12 @@ fn generate(scene: &Path, size: &str, layout: &[&str]) {
 }
 
 /// Runs the command on a scene, and checks its peak against the budget and the plan.
-fn measure(folder: &Path, scene: &Path, before: &[&str], after: &[&str]) -> Peak {
+fn measure(folder: &Path, scene: &Path, budget: u64, before: &[&str], after: &[&str]) -> Peak {
     let (output, report) = (folder.join("output.tif"), folder.join("report.json"));
+    let (memory, budget) = (format!("{budget}MiB"), budget << 20);
     let options = [
         "--memory",
-        BUDGET,
+        memory.as_str(),
         "--threads",
         "2",
         "--flush",
@@ -71,7 +76,7 @@ fn measure(folder: &Path, scene: &Path, before: &[&str], after: &[&str]) -> Peak
         own: number(&report["measured_peak_bytes"]),
         kernel: run.peak_bytes,
     };
-    assert!(peak.most() <= BUDGET_BYTES, "{before:?} {after:?}: {peak:?} is over {BUDGET_BYTES}");
+    assert!(peak.most() <= budget, "{before:?} {after:?}: {peak:?} is over {budget}");
     assert!(peak.most() <= peak.predicted, "{before:?} {after:?}: {peak:?} is over the plan");
     // The kernel's own count comes after the report was written, and lags behind by what each CPU has not added up.
     assert!(peak.own.abs_diff(peak.kernel) < 2 << 20, "{peak:?}");
@@ -80,18 +85,22 @@ fn measure(folder: &Path, scene: &Path, before: &[&str], after: &[&str]) -> Peak
 
 /// The command on a small scene and on a large one.
 fn compare(sizes: [&str; 2], layout: &[&str], before: &[&str], after: &[&str]) {
+    compare_within(BUDGET, sizes, layout, before, after);
+}
+
+fn compare_within(budget: u64, sizes: [&str; 2], layout: &[&str], before: &[&str], after: &[&str]) {
     let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = folder();
     let (small, large) = (folder.path().join("small.tif"), folder.path().join("large.tif"));
     generate(&small, sizes[0], layout);
     generate(&large, sizes[1], layout);
     // By its own choice the plan may take larger tiles for a larger raster, within the budget.
-    measure(folder.path(), &small, before, after);
-    measure(folder.path(), &large, before, after);
+    let measure = |scene: &Path, after: &[&str]| measure(folder.path(), scene, budget, before, after);
+    measure(&small, after);
+    measure(&large, after);
     // Small enough that every worker of either has a whole tile, and the next.
     let tile = [after, &["--tile", "512x512"]].concat();
-    let (small, large) =
-        (measure(folder.path(), &small, before, &tile), measure(folder.path(), &large, before, &tile));
+    let (small, large) = (measure(&small, &tile), measure(&large, &tile));
     assert!(
         large.most() as f64 <= 1.05 * small.most() as f64,
         "{before:?} {after:?} on {layout:?}: {small:?}, and {large:?} for {}",
@@ -130,6 +139,14 @@ fn bands_apart_and_wide_samples() {
     );
 }
 
+/// What is kept of decoded blocks for the next row of tiles is as wide as a stripe, not as the raster.
+#[test]
+fn compressed_tiles_to_compressed_tiles() {
+    let zstd = ["--compress", "zstd:1"];
+    let (before, after) = (&["gaussian"], [&["--sigma", "2.2"], &zstd[..]].concat());
+    compare_within(BROAD_BUDGET, BROAD_SCENES, &zstd, before, &after);
+}
+
 #[test]
 fn chunks_to_chunks() {
     let zarr = ["--format", "zarr", "--compress", "zstd:1"];
@@ -145,7 +162,7 @@ fn few_pixels_from_many() {
     generate(&scene, "12000x9000", &[]);
     for method in ["average", "lanczos"] {
         let parameters = ["--size", "24x18", "--method", method];
-        measure(folder.path(), &scene, &["resize"], &parameters);
+        measure(folder.path(), &scene, BUDGET, &["resize"], &parameters);
         let ample = folder.path().join("ample.tif");
         let arguments = ["resize", text(&scene), text(&ample), "--memory", "2GiB", "--quiet", "--overwrite"];
         succeeded(&[&arguments[..], &parameters].concat());

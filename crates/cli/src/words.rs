@@ -68,8 +68,9 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         lines.push(format!("  compute  {}: halo {}{again}", stage.operator, sides(stage.halo)));
     }
     lines.push(format!("  write    {}", raster(&plan.output)));
+    let stripes = plan.stripe_width.map_or_else(String::new, |width| format!(" in stripes {width} wide"));
     lines.push(format!(
-        "  tiles    {} of {} x {}, {} pass{}, {} workers; halo of the chain {}; {:.1} % of the input read twice",
+        "  tiles    {} of {} x {}{stripes}, {} pass{}, {} workers; halo of the chain {}; {:.1} % of the input read twice",
         plan.tiles,
         plan.tile_width,
         plan.tile_height,

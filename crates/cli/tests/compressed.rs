@@ -68,6 +68,45 @@ fn threads_do_not_show_in_the_file() {
     assert!(std::fs::metadata(folder.file("o.tif")).unwrap().len() < 1_500 * 1_100 * 2 * 3 / 4);
 }
 
+/// Wider than a stripe: tiles go through one from top to bottom, then through the next.
+#[test]
+fn stripes_do_not_show() {
+    let folder = Folder::new();
+    folder.well("generate a.tif --size 33000x90 --block 64x32 --compress zstd:1 --bands 2 --quiet");
+    folder.well("copy a.tif plain.tif --compress none --quiet");
+    let plan = folder.well("mean a.tif o.tif --size 9 --compress zstd:1 --plan");
+    assert!(plan.contains("in stripes 16384 wide"), "{plan}");
+    for other in ["mean plain.tif o.tif --size 9 --compress zstd:1", "mean a.tif o.tif --size 9 --format cog"]
+    {
+        assert!(!folder.well(&format!("{other} --plan")).contains("stripes"), "{other}");
+    }
+    folder.well("mean plain.tif rows.tif --size 9 --quiet");
+    for output in ["o.tif --compress zstd:1 --block 64x32", "o.tif", "o.npy", "o.zarr --block 64x32"] {
+        let name = output.split(' ').next().unwrap();
+        let file = |cut: &str| {
+            folder.well(&format!("mean a.tif {output} --size 9 {cut} --overwrite --quiet"));
+            folder.well(&format!("compare {name} rows.tif"));
+            folder.content(name)
+        };
+        let one = file("--threads 1");
+        for cut in ["--tile 448x64 --threads 3", "--tile 40000x90", "--tile 10000x32 --threads 2"] {
+            assert!(one == file(cut), "{output} {cut}");
+        }
+    }
+    // What a killed run left of them is gone on with.
+    folder
+        .well("mean a.tif o.tif --size 9 --compress zstd:1 --block 64x32 --tile 2048x32 --overwrite --quiet");
+    let whole = folder.content("o.tif");
+    let journal = folder.content("o.tif.receipt");
+    let lines = journal.split_inclusive(|&byte| byte == b'\n').collect::<Vec<_>>();
+    for kept in [3, lines.len() / 2, lines.len() - 2] {
+        std::fs::rename(folder.file("o.tif"), folder.file("o.tif.partial")).unwrap();
+        std::fs::write(folder.file("o.tif.journal"), lines[..kept].concat()).unwrap();
+        folder.well("mean a.tif o.tif --size 9 --compress zstd:1 --block 64x32 --resume --quiet");
+        assert!(folder.content("o.tif") == whole, "{kept} lines");
+    }
+}
+
 #[test]
 fn empty_blocks_stay_away_where_they_may() {
     let folder = Folder::new();

@@ -41,6 +41,6 @@ pub use sample::{Sample, SampleType, Scalar};
 pub use scan::{Order, Scan};
 pub use scratch::{Frame, Scratch, ScratchSize};
 pub use sink::{Destination, Sink};
-pub use source::Source;
+pub use source::{Source, Sweep};
 pub use tile::{TileBuffer, TileKind, TileMut, TileView};
 pub use turns::{Turn, Turns};

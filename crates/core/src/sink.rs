@@ -29,6 +29,12 @@ pub trait Destination: Send {
         false
     }
 
+    /// Whether the rows of the raster may be left before they are full: tiles then come in stripes, each from the top of the
+    /// raster to its bottom, where that lets a source keep less.
+    fn takes_stripes(&self) -> bool {
+        false
+    }
+
     /// Whether tiles are handed out from the bottom of the raster to its top.
     fn upward(&self) -> bool {
         false

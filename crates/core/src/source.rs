@@ -6,6 +6,18 @@ use crate::raster::RasterInfo;
 use crate::scratch::Frame;
 use crate::tile::TileMut;
 
+/// The tiles of a run, as far as a source needs to know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// The size of a tile.
+    pub tile: Size,
+    /// The largest window that one reads.
+    pub need: Size,
+    /// Tiles go from the top of the raster to its bottom in stripes of so many pixels, one stripe after the other; where
+    /// there are none, row after row over the whole raster.
+    pub stripe: Option<usize>,
+}
+
 /// A raster that can be read window by window, from several workers at once.
 pub trait Source: Send + Sync {
     /// What the raster is.
@@ -51,10 +63,15 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
-    /// Tells a source of compressed blocks how many workers read, and which window each next tile needs at most, so
-    /// that its cache holds what the halos of neighbouring tiles share; returns the bytes that takes.
+    /// Whether blocks are decoded, and kept for the tiles that need them again.
+    fn keeps_blocks(&self) -> bool {
+        false
+    }
+
+    /// Tells a source of compressed blocks how many workers read, and which windows, so that its cache holds what the halos
+    /// of neighbouring tiles share; returns the bytes that takes.
     /// Called once, before the first read. Sources without a cache return 0.
-    fn plan_cache(&self, _tile: Size, _need: Size, _workers: usize, _budget_bytes: usize) -> usize {
+    fn plan_cache(&self, _sweep: Sweep, _workers: usize, _budget_bytes: usize) -> usize {
         0
     }
 

@@ -1,4 +1,4 @@
-//! The tiles of an output, row after row from the north-west.
+//! The tiles of an output, row after row from the north-west; in wide rasters, where that saves memory, stripe after stripe.
 
 use swathe_core::{Halo, Size, Window};
 
@@ -7,6 +7,8 @@ use swathe_core::{Halo, Size, Window};
 pub(crate) struct TileGrid {
     raster: Size,
     tile: Size,
+    /// The width of what is gone through from top to bottom before the next to the east: the raster, or a stripe of it.
+    stripe: usize,
     /// What a tile shows around itself.
     margin: Halo,
     /// What is computed at once, where that is less than a tile.
@@ -17,7 +19,23 @@ impl TileGrid {
     /// Cuts `raster` into tiles of `tile` pixels, at least 1 x 1.
     pub(crate) fn new(raster: Size, tile: Size, margin: Halo) -> Self {
         let tile = Size::new(tile.width.clamp(1, raster.width), tile.height.clamp(1, raster.height));
-        TileGrid { raster, tile, margin, piece: None }
+        TileGrid { raster, tile, stripe: raster.width, margin, piece: None }
+    }
+
+    /// The same grid with its tiles in stripes of `width` pixels, at least 1, over whose edges none reaches.
+    pub(crate) fn in_stripes(self, width: usize) -> Self {
+        let stripe = width.min(self.raster.width);
+        TileGrid { tile: Size::new(self.tile.width.min(stripe), self.tile.height), stripe, ..self }
+    }
+
+    /// The width of a stripe, where there are several.
+    pub(crate) fn stripe(&self) -> Option<usize> {
+        (self.stripe < self.raster.width).then_some(self.stripe)
+    }
+
+    /// Tiles from west to east in a stripe that is not the last.
+    fn across_stripe(&self) -> usize {
+        self.stripe.div_ceil(self.tile.width)
     }
 
     /// The same grid, with its tiles computed in pieces: a pixel of a resized raster may need more than fits, times the
@@ -43,7 +61,8 @@ impl TileGrid {
 
     /// Tiles from west to east.
     pub(crate) fn across(&self) -> usize {
-        self.raster.width.div_ceil(self.tile.width)
+        let (stripes, rest) = (self.raster.width / self.stripe, self.raster.width % self.stripe);
+        stripes * self.across_stripe() + rest.div_ceil(self.tile.width)
     }
 
     /// Tiles from north to south.
@@ -58,21 +77,27 @@ impl TileGrid {
 
     /// The tile in a column and row of the grid.
     pub(crate) fn tile(&self, column: usize, row: usize) -> Window {
-        let (x, y) = (column * self.tile.width, row * self.tile.height);
-        let (width, height) =
-            (self.tile.width.min(self.raster.width - x), self.tile.height.min(self.raster.height - y));
+        let (stripe, column) = (column / self.across_stripe(), column % self.across_stripe());
+        let end = (stripe + 1).saturating_mul(self.stripe).min(self.raster.width);
+        let (x, y) = (stripe * self.stripe + column * self.tile.width, row * self.tile.height);
+        let (width, height) = (self.tile.width.min(end - x), self.tile.height.min(self.raster.height - y));
         Window::new(x as i64, y as i64, width, height)
     }
 
     /// A tile of full size, from the middle of the raster where there are several.
     pub(crate) fn typical(&self) -> Window {
-        self.tile((self.across() - 1) / 2, (self.down() - 1) / 2)
+        let (column, row) = ((self.across() - 1) / 2, (self.down() - 1) / 2);
+        let tile = self.tile(column, row);
+        // The last one of a stripe may be narrower.
+        if tile.width < self.tile.width && column > 0 { self.tile(column - 1, row) } else { tile }
     }
 
     /// The tile that is handed out as number `index`.
     pub(crate) fn nth(&self, index: u64) -> Window {
-        let across = self.across() as u64;
-        self.tile((index % across) as usize, (index / across) as usize)
+        let (across, down) = (self.across_stripe() as u64, self.down() as u64);
+        let (stripe, place) = (index / (across * down), index % (across * down));
+        let across_here = across.min(self.across() as u64 - stripe * across);
+        self.tile((stripe * across + place % across_here) as usize, (place / across_here) as usize)
     }
 }
 
@@ -90,6 +115,34 @@ mod tests {
         let one = TileGrid::new(Size::new(3, 2), Size::new(256, 256), Halo::square(2));
         assert_eq!(one.nth(0), Window::new(0, 0, 3, 2));
         assert_eq!(one.shown(one.nth(0)), Window::new(0, 0, 3, 2));
+    }
+
+    #[test]
+    fn stripes_are_gone_through_one_after_the_other() {
+        let size = Size::new(100, 50);
+        for (tile, stripe) in [((16, 31), 32), ((12, 20), 32), ((40, 50), 32), ((7, 9), 99), ((7, 9), 1)] {
+            let grid = TileGrid::new(size, Size::new(tile.0, tile.1), Halo::NONE).in_stripes(stripe);
+            assert_eq!(grid.stripe(), Some(stripe));
+            assert_eq!(grid.typical().width, tile.0.min(stripe), "{tile:?} in {stripe}");
+            let mut seen = vec![false; size.pixels()];
+            let mut before = (0, 0);
+            for window in (0..grid.count()).map(|index| grid.nth(index)) {
+                let (first, last) = (window.x as usize / stripe, (window.x_end() as usize - 1) / stripe);
+                assert_eq!(first, last, "a tile reaches over the edge of a stripe");
+                assert!((first, window.y) >= before, "stripe by stripe, row by row");
+                before = (first, window.y);
+                for y in window.y..window.y_end() {
+                    for x in window.x..window.x_end() {
+                        let place = &mut seen[y as usize * size.width + x as usize];
+                        assert!(!std::mem::replace(place, true), "twice");
+                    }
+                }
+            }
+            assert!(seen.into_iter().all(|seen| seen), "{tile:?} in {stripe}");
+        }
+        let whole = TileGrid::new(size, Size::new(16, 31), Halo::NONE);
+        assert_eq!((whole.in_stripes(100), whole.in_stripes(usize::MAX)), (whole, whole));
+        assert_eq!(whole.stripe(), None);
     }
 
     #[test]

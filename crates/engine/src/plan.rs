@@ -1,6 +1,6 @@
 //! From a graph to a plan: the tile grid, the number of workers and the account, within the budget.
 
-use swathe_core::{Error, Keep, RasterInfo, Result, Size};
+use swathe_core::{Error, Keep, RasterInfo, Result, Size, Sweep};
 
 use crate::account::{self, Largest, Work, stretches};
 use crate::grid::TileGrid;
@@ -34,6 +34,12 @@ const READ_COST: f64 = 0.5;
 /// cast` runs in tiles of 1024 x 256, which take 0.85 of the CPU time of 1024 x 1024.
 const CACHE_BYTES: f64 = 4.5e6;
 const CACHE_MISS_COST: f64 = 0.15;
+
+/// The most pixels that a stripe is wide. What is kept for the next row of tiles grows with it; the blocks on both sides of its
+/// edges are decoded twice, 3 % of all with blocks of 256.
+const STRIPE_WIDTH: usize = 1 << 14;
+/// A stripe is at least so many blocks wide.
+const STRIPE_BLOCKS: usize = 16;
 
 /// Bytes of the journal that a tile takes, rather more than less.
 const JOURNAL_LINE: u64 = 512;
@@ -132,7 +138,9 @@ impl Plan {
         let largest = Largest::over(&graph.chain, &grid);
         for (number, source) in graph.chain.sources().enumerate() {
             let most = usize::try_from(spare).unwrap_or(usize::MAX);
-            let bytes = source.plan_cache(grid.tile_size(), largest.read_size(number), workers, most) as u64;
+            let sweep =
+                Sweep { tile: grid.tile_size(), need: largest.read_size(number), stripe: grid.stripe() };
+            let bytes = source.plan_cache(sweep, workers, most) as u64;
             if bytes > 0 {
                 let what = format!("decoded blocks of `{}`", source.name());
                 account.push(AccountLine { what, bytes_each: bytes, count: 1 });
@@ -208,7 +216,9 @@ fn choose(graph: &Graph, options: &RunOptions, limits: &Limits, budget_bytes: u6
         None => candidates(graph),
     };
     let margin = graph.destination.margin();
-    let mut grids = shapes.into_iter().map(|tile| TileGrid::new(raster, tile, margin)).collect::<Vec<_>>();
+    let stripe = row_width(graph);
+    let grid = |tile| TileGrid::new(raster, tile, margin).in_stripes(stripe);
+    let mut grids = shapes.into_iter().map(grid).collect::<Vec<_>>();
     grids.dedup();
     let mut options_seen =
         grids.into_iter().map(|grid| (grid, Largest::over(&graph.chain, &grid))).collect::<Vec<_>>();
@@ -282,29 +292,54 @@ fn whole_blocks(graph: &Graph, tile: Size) -> Size {
 
 /// Cuts a tile of whole blocks to one row of them where the output wants rows filled one after the other.
 fn in_rows_of_blocks(graph: &Graph, tile: Size) -> Size {
-    if graph.destination.rows_of_blocks() && tile.width < graph.output().size.width {
+    if graph.destination.rows_of_blocks() && tile.width < row_width(graph) {
         Size::new(tile.width, graph.destination.block().height)
     } else {
         tile
     }
 }
 
+/// The least unit that a tile is made of.
+fn unit(graph: &Graph) -> Size {
+    let block = graph.destination.block();
+    if graph.destination.whole_blocks() {
+        return block;
+    }
+    // As wide as the raster and a block high can be more than a budget.
+    let rows = if graph.destination.full_width() { 16 } else { 256 };
+    Size::new(block.width.min(256), block.height.min(rows))
+}
+
+/// How wide a row of tiles is: as the raster, or as a stripe of it. Stripes bound what sources of compressed blocks keep from one row
+/// of tiles to the next, which else grows with the width of the raster. They follow from the rasters and their blocks
+/// alone, not from tiles, workers or budget, so that outputs that are appended to are the same whatever those are.
+fn row_width(graph: &Graph) -> usize {
+    let (raster, unit) = (graph.output().size, unit(graph).width);
+    let mut width = unit;
+    while width <= STRIPE_WIDTH / 2 {
+        width *= 2;
+    }
+    let mut keeping = graph.chain.sources().filter(|source| source.keeps_blocks()).peekable();
+    let helps = keeping.peek().is_some()
+        && keeping.all(|source| source.block().width.saturating_mul(STRIPE_BLOCKS) <= width)
+        && graph.chain.sources().all(|source| source.info().size == raster);
+    let most =
+        if helps && graph.destination.takes_stripes() && width <= STRIPE_WIDTH { width } else { usize::MAX };
+    raster.width.min(most)
+}
+
 /// Tile shapes worth a look: the smallest unit that the output can take, doubled in each direction until it covers all.
 fn candidates(graph: &Graph) -> Vec<Size> {
-    let (block, raster) = (graph.destination.block(), graph.output().size);
-    let full_width = graph.destination.full_width();
-    let unit = if graph.destination.whole_blocks() {
-        block
-    } else {
-        // As wide as the raster and a block high can be more than a budget.
-        Size::new(block.width.min(256), block.height.min(if full_width { 16 } else { 256 }))
-    };
+    let (raster, unit) = (graph.output().size, unit(graph));
     let steps = |unit: usize, length: usize| {
         std::iter::successors(Some(unit.min(length)), |side| side.checked_mul(2))
             .take_while(move |&side| side < length.saturating_mul(2))
     };
-    let widths: Vec<usize> =
-        if full_width { vec![raster.width] } else { steps(unit.width, raster.width).collect() };
+    let widths: Vec<usize> = if graph.destination.full_width() {
+        vec![raster.width]
+    } else {
+        steps(unit.width, row_width(graph)).collect()
+    };
     widths
         .iter()
         .flat_map(|&width| steps(unit.height, raster.height).map(move |height| Size::new(width, height)))
@@ -378,6 +413,7 @@ fn summarise(
         preparations: Vec::new(),
         tile_width: grid.tile_size().width as u64,
         tile_height: grid.tile_size().height as u64,
+        stripe_width: grid.stripe().map(|width| width as u64),
         tiles: grid.count(),
         halo: halo(account::chain_halo(&graph.chain)),
         read_factor,

@@ -124,6 +124,9 @@ pub struct PlanSummary {
     pub tile_width: u64,
     /// Tile height.
     pub tile_height: u64,
+    /// Width of the stripes in which tiles go from the top of the raster to its bottom, where not row after row over all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stripe_width: Option<u64>,
     /// Number of tiles.
     pub tiles: u64,
     /// Margins added up along the chain, in pixels of the first input: left, top, right, bottom.

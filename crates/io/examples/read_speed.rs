@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout)]
 
-use swathe_core::{Result, Scratch, Size, TileBuffer, Window};
+use swathe_core::{Result, Scratch, Size, Sweep, TileBuffer, Window};
 use swathe_io::{OpenOptions, open};
 
 fn main() -> Result<()> {
@@ -12,7 +12,7 @@ fn main() -> Result<()> {
         let source = open(&path, &OpenOptions::default())?;
         let info = source.info();
         let tile = Size::new(1024.min(info.size.width), 1024.min(info.size.height));
-        source.plan_cache(tile, tile, 1, 256 << 20);
+        source.plan_cache(Sweep { tile, need: tile, stripe: None }, 1, 256 << 20);
         let mut buffer = TileBuffer::with_capacity(0);
         let mut scratch = Scratch::with_capacity(source.scratch_bytes(tile));
         let begin = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);

@@ -1,6 +1,6 @@
 //! A source of one band of another.
 
-use swathe_core::{Error, Frame, RasterInfo, Result, ScratchSize, Size, Source, TileMut, Window};
+use swathe_core::{Error, Frame, RasterInfo, Result, ScratchSize, Size, Source, Sweep, TileMut, Window};
 
 /// One band of a raster.
 ///
@@ -91,8 +91,12 @@ impl Source for BandSelection {
         self.source.overviews()
     }
 
-    fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
-        self.source.plan_cache(tile, need, workers, budget_bytes)
+    fn keeps_blocks(&self) -> bool {
+        self.source.keeps_blocks()
+    }
+
+    fn plan_cache(&self, sweep: Sweep, workers: usize, budget_bytes: usize) -> usize {
+        self.source.plan_cache(sweep, workers, budget_bytes)
     }
 
     fn stored_bytes_read(&self) -> u64 {

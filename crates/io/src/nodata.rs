@@ -1,6 +1,6 @@
 //! A source whose nodata value is another than its file says.
 
-use swathe_core::{Frame, RasterInfo, Result, Scalar, Size, Source, TileMut, Window};
+use swathe_core::{Frame, RasterInfo, Result, Scalar, Size, Source, Sweep, TileMut, Window};
 
 /// A raster with a nodata value of the caller's.
 pub(crate) struct WithNodata {
@@ -61,8 +61,12 @@ impl Source for WithNodata {
         self.source.overviews()
     }
 
-    fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
-        self.source.plan_cache(tile, need, workers, budget_bytes)
+    fn keeps_blocks(&self) -> bool {
+        self.source.keeps_blocks()
+    }
+
+    fn plan_cache(&self, sweep: Sweep, workers: usize, budget_bytes: usize) -> usize {
+        self.source.plan_cache(sweep, workers, budget_bytes)
     }
 
     fn stored_bytes_read(&self) -> u64 {

@@ -324,6 +324,10 @@ impl Destination for StridedDestination {
         false
     }
 
+    fn takes_stripes(&self) -> bool {
+        true
+    }
+
     fn file_bytes(&self) -> u64 {
         let companion = self.companion.as_ref().map_or(0, |companion| companion.text.len() as u64);
         self.strides.offset + self.strides.data_bytes().unwrap_or(u64::MAX / 2) + companion

@@ -1,7 +1,7 @@
 //! Compares two rasters window by window.
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{RasterInfo, Result, Sample, TileView, with_sample};
+use swathe_core::{RasterInfo, Result, Sample, Sweep, TileView, with_sample};
 
 use crate::info::{Reader, windows};
 
@@ -57,7 +57,8 @@ pub fn compare(a: &str, b: &str, tolerance: f64) -> Result<Comparison> {
     // Blocks of the one that lie across the windows of the other are decoded once.
     if let Some(window) = windows(first.as_ref()).next() {
         for source in [&first, &second] {
-            source.plan_cache(window.size(), window.size(), 1, CACHE_BYTES);
+            let sweep = Sweep { tile: window.size(), need: window.size(), stripe: None };
+            source.plan_cache(sweep, 1, CACHE_BYTES);
         }
     }
     for window in windows(first.as_ref()) {

@@ -75,6 +75,10 @@ impl Destination for CompressedDestination {
         true
     }
 
+    fn takes_stripes(&self) -> bool {
+        true
+    }
+
     fn file_bytes(&self) -> u64 {
         self.file_bytes
     }

@@ -4,11 +4,11 @@ mod decoded;
 
 use std::ops::Range;
 
-use swathe_core::{Error, Frame, Result, Scalar, ScratchSize, Size, TileMut, Window, with_sample};
+use swathe_core::{Error, Frame, Result, Scalar, ScratchSize, Size, Sweep, TileMut, Window, with_sample};
 
 use self::decoded::{Decoded, Reading};
 use crate::access::{AccessMethod, InputFile};
-use crate::sweep::{Blocks, Sweep};
+use crate::sweep::{Blocks, blocks_kept};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::{Block, Layout};
 use crate::tiff::unpack::{Packing, Place};
@@ -75,22 +75,25 @@ impl Image {
         self.layout.table_bytes().saturating_add(decoded)
     }
 
+    /// Whether blocks are decoded, rather than read as they lie.
+    pub(crate) fn keeps_blocks(&self) -> bool {
+        self.decoded.is_some()
+    }
+
     /// Takes room for the blocks that neighbouring tiles share, within a budget; returns what it takes beyond
     /// [`Image::resident_bytes`].
     pub(crate) fn plan_cache(
         &self,
         file: &InputFile,
-        tile: Size,
-        need: Size,
+        sweep: Sweep,
         workers: usize,
         budget_bytes: usize,
     ) -> usize {
         let Some(decoded) = &self.decoded else { return 0 };
         let layout = &self.layout;
-        let sweep = Sweep { tile, need };
         decoded.plan(sweep);
         let all = Blocks { raster: layout.size, block: layout.block, planes: layout.planes() };
-        let blocks = sweep.blocks(all, workers);
+        let blocks = blocks_kept(sweep, all, workers);
         let floor = floor_blocks(layout);
         // The floor counts one worker's decoder; the others need their own.
         let others = self.decoder_bytes(file).saturating_mul(workers.saturating_sub(1));

@@ -64,15 +64,15 @@ impl Predictor {
         match self {
             Predictor::None => {}
             Predictor::Horizontal => block.chunks_exact_mut(row.bytes).for_each(|bytes| match row.size {
-                1 => add_bytes(bytes, row.samples),
-                2 => add_words::<2>(bytes, row),
-                4 => add_words::<4>(bytes, row),
-                _ => add_words::<8>(bytes, row),
+                1 => add_up::<1>(bytes, row),
+                2 => add_up::<2>(bytes, row),
+                4 => add_up::<4>(bytes, row),
+                _ => add_up::<8>(bytes, row),
             }),
             Predictor::Float => {
                 spare.resize(row.bytes, 0);
                 for bytes in block.chunks_exact_mut(row.bytes) {
-                    add_bytes(bytes, row.samples);
+                    add_up::<1>(bytes, row);
                     spare.copy_from_slice(bytes);
                     join_planes(spare, bytes, row.size);
                 }
@@ -94,64 +94,53 @@ pub(crate) struct Row {
     pub(crate) order: ByteOrder,
 }
 
-fn add_bytes(row: &mut [u8], samples: usize) {
-    match samples {
-        1 => {
-            let mut sum = 0_u8;
-            for byte in row {
-                sum = sum.wrapping_add(*byte);
-                *byte = sum;
-            }
-        }
-        3 => add_pixels::<3>(row),
-        4 => add_pixels::<4>(row),
-        _ => {
-            for index in samples..row.len() {
-                row[index] = row[index].wrapping_add(row[index - samples]);
-            }
-        }
-    }
-}
-
-/// As [`add_bytes`] for a number of samples known to the compiler, which keeps the sums in registers.
-fn add_pixels<const S: usize>(row: &mut [u8]) {
-    let mut sums = [0_u8; S];
-    let (pixels, _) = row.as_chunks_mut::<S>();
-    for pixel in pixels {
-        for (sum, byte) in sums.iter_mut().zip(pixel) {
-            *sum = sum.wrapping_add(*byte);
-            *byte = *sum;
-        }
-    }
-}
-
-fn add_words<const N: usize>(bytes: &mut [u8], row: Row) {
+/// Adds up the samples of a row, of `N` bytes each.
+fn add_up<const N: usize>(bytes: &mut [u8], row: Row) {
     let (words, _) = bytes.as_chunks_mut::<N>();
-    let number = |word: [u8; N]| {
+    match row.samples {
+        1 => add_pixels::<N, 1>(words, row.order),
+        2 => add_pixels::<N, 2>(words, row.order),
+        3 => add_pixels::<N, 3>(words, row.order),
+        4 => add_pixels::<N, 4>(words, row.order),
+        samples => {
+            let mut sums = vec![0; samples];
+            words.chunks_exact_mut(samples.max(1)).for_each(|pixel| add_pixel(pixel, &mut sums, row.order));
+        }
+    }
+}
+
+/// As [`add_up`] for a number of samples known to the compiler, which keeps the sums in registers.
+fn add_pixels<const N: usize, const S: usize>(words: &mut [[u8; N]], order: ByteOrder) {
+    let mut sums = [0; S];
+    let (pixels, _) = words.as_chunks_mut::<S>();
+    // Told apart here, so that neither loop asks.
+    match order {
+        ByteOrder::Little => {
+            pixels.iter_mut().for_each(|pixel| add_pixel(pixel, &mut sums, ByteOrder::Little))
+        }
+        ByteOrder::Big => pixels.iter_mut().for_each(|pixel| add_pixel(pixel, &mut sums, ByteOrder::Big)),
+    }
+}
+
+/// Adds a pixel's samples, in the file's byte order, to the sums before them, which take their place in this machine's.
+#[inline(always)]
+fn add_pixel<const N: usize>(pixel: &mut [[u8; N]], sums: &mut [u64], order: ByteOrder) {
+    let native_from = if ByteOrder::NATIVE == ByteOrder::Little { 0 } else { 8 - N };
+    for (word, sum) in pixel.iter_mut().zip(sums) {
         let mut wide = [0; 8];
-        match row.order {
+        let number = match order {
             ByteOrder::Little => {
-                wide[..N].copy_from_slice(&word);
+                wide[..N].copy_from_slice(word);
                 u64::from_le_bytes(wide)
             }
             ByteOrder::Big => {
-                wide[8 - N..].copy_from_slice(&word);
+                wide[8 - N..].copy_from_slice(word);
                 u64::from_be_bytes(wide)
             }
-        }
-    };
-    let native = |sum: u64| -> [u8; N] {
+        };
+        *sum = sum.wrapping_add(number);
         let wide = sum.to_ne_bytes();
-        let from = if ByteOrder::NATIVE == ByteOrder::Little { 0 } else { 8 - N };
-        std::array::from_fn(|index| wide[from + index])
-    };
-    // Sample by sample, so that the sum stays in a register.
-    for sample in 0..row.samples.min(words.len()) {
-        let mut sum = 0_u64;
-        for word in words[sample..].iter_mut().step_by(row.samples) {
-            sum = sum.wrapping_add(number(*word));
-            *word = native(sum);
-        }
+        *word = std::array::from_fn(|index| wide[native_from + index]);
     }
 }
 
@@ -182,6 +171,30 @@ mod tests {
         let row = Row { bytes: 9, size: 1, samples: 3, order: ByteOrder::Little };
         Predictor::Horizontal.undo(&mut bytes, row, &mut spare);
         assert_eq!(bytes, [1, 2, 3, 11, 22, 33, 10, 20, 30]);
+    }
+
+    /// Any number of samples, against the definition.
+    #[test]
+    fn samples_are_added_up_apart() {
+        for samples in 1..=7 {
+            for order in [ByteOrder::Little, ByteOrder::Big] {
+                let row = Row { bytes: 4 * samples * 9, size: 4, samples, order };
+                let stored =
+                    (0..9 * samples as u32).map(|index| index.wrapping_mul(0x9E37_79B9)).collect::<Vec<_>>();
+                let mut sums = stored.clone();
+                for index in samples..sums.len() {
+                    sums[index] = sums[index].wrapping_add(sums[index - samples]);
+                }
+                let bytes = |value: &u32| match order {
+                    ByteOrder::Little => value.to_le_bytes(),
+                    ByteOrder::Big => value.to_be_bytes(),
+                };
+                let mut block = stored.iter().flat_map(bytes).collect::<Vec<_>>();
+                Predictor::Horizontal.undo(&mut block, row, &mut Vec::new());
+                let found = block.as_chunks::<4>().0.iter().map(|word| u32::from_ne_bytes(*word));
+                assert!(found.eq(sums), "{samples} samples, {order:?}");
+            }
+        }
     }
 
     /// Encodes as the technical note says, and decodes.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use swathe_core::{
-    Colour, Error, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, TileKind, TileMut,
-    Window,
+    Colour, Error, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, Source, Sweep, TileKind,
+    TileMut, Window,
 };
 
 use crate::access::InputFile;
@@ -308,10 +308,14 @@ impl Source for TiffSource {
         self.overviews.clone()
     }
 
-    fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
-        let taken = self.image.plan_cache(&self.file, tile, need, workers, budget_bytes);
+    fn keeps_blocks(&self) -> bool {
+        self.image.keeps_blocks()
+    }
+
+    fn plan_cache(&self, sweep: Sweep, workers: usize, budget_bytes: usize) -> usize {
+        let taken = self.image.plan_cache(&self.file, sweep, workers, budget_bytes);
         let mask = self.mask.as_ref().map_or(0, |mask| {
-            mask.plan_cache(&self.file, tile, need, workers, budget_bytes.saturating_sub(taken))
+            mask.plan_cache(&self.file, sweep, workers, budget_bytes.saturating_sub(taken))
         });
         taken.saturating_add(mask)
     }

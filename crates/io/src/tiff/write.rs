@@ -343,6 +343,10 @@ impl Destination for TiffDestination {
         false
     }
 
+    fn takes_stripes(&self) -> bool {
+        true
+    }
+
     fn file_bytes(&self) -> u64 {
         self.file_bytes
     }

@@ -2,12 +2,12 @@
 
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-use swathe_core::{Error, Frame, RasterInfo, Result, Size, Source, TileMut, Window};
+use swathe_core::{Error, Frame, RasterInfo, Result, Size, Source, Sweep, TileMut, Window};
 
 use crate::cache::{Afterwards, BlockCache, Patience};
 use crate::pool::Pool;
 use crate::samples;
-use crate::sweep::Sweep;
+use crate::sweep::{blocks_kept, is_last};
 use crate::tiff::directory::ByteOrder;
 use crate::zarr::codec::{Decoders, checked};
 use crate::zarr::describe::describe;
@@ -97,7 +97,7 @@ impl ZarrSource {
             return Ok(true);
         }
         let sweep = *self.sweep.read().unwrap_or_else(PoisonError::into_inner);
-        let last = sweep.is_some_and(|sweep| sweep.is_last(output.window(), part.whole, self.layout.size));
+        let last = sweep.is_some_and(|sweep| is_last(sweep, output.window(), part.whole, self.layout.size));
         let afterwards = if last { Afterwards::First } else { Afterwards::InTurn };
         let make = |block: &mut [u8]| self.decode(part.place, block);
         let read =
@@ -337,14 +337,17 @@ impl Source for ZarrSource {
         details
     }
 
-    fn plan_cache(&self, tile: Size, need: Size, workers: usize, budget_bytes: usize) -> usize {
-        let sweep = Sweep { tile, need };
+    fn keeps_blocks(&self) -> bool {
+        true
+    }
+
+    fn plan_cache(&self, sweep: Sweep, workers: usize, budget_bytes: usize) -> usize {
         *self.sweep.write().unwrap_or_else(PoisonError::into_inner) = Some(sweep);
         let floor = floor_blocks(&self.layout);
         // The floor counts one worker's decoder; the others need their own.
         let others = self.decoder_bytes().saturating_mul(workers.saturating_sub(1));
         let room = budget_bytes.saturating_sub(others) / self.layout.block_bytes().max(1);
-        let more = sweep.blocks(self.layout.blocks(), workers).saturating_sub(floor).min(room);
+        let more = blocks_kept(sweep, self.layout.blocks(), workers).saturating_sub(floor).min(room);
         self.cache.set_limit(floor + more);
         others.saturating_add(more.saturating_mul(self.cache.block_bytes()))
     }

@@ -239,6 +239,10 @@ impl Destination for ZarrDestination {
         true
     }
 
+    fn takes_stripes(&self) -> bool {
+        true
+    }
+
     fn file_bytes(&self) -> u64 {
         let chunk = disk_bytes(self.compression.most_bytes(self.layout.block_bytes()) as u64);
         let coordinates = self.coordinates().iter().map(|(_, length, ..)| 8 * *length as u64).sum::<u64>();

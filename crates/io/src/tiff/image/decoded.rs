@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
-use swathe_core::{Error, Result, Scalar, TileMut, Window};
+use swathe_core::{Error, Result, Scalar, Sweep, TileMut, Window};
 
 use super::{Image, MOST_BLOCK_BYTES, Part, Rows};
 use crate::access::InputFile;
 use crate::cache::{Afterwards, BlockCache, Patience};
 use crate::pool::Pool;
 use crate::samples::swap_bytes;
-use crate::sweep::Sweep;
+use crate::sweep::is_last;
 use crate::tiff::codec::{BlockShape, Decoders, damaged_block};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::Block;
@@ -106,7 +106,7 @@ impl Image {
         let packing = Packing::Native((8 * layout.sample_type.size()) as u8);
         let whole = Window::new(part.left as i64, part.top as i64, layout.block.width, layout.block.height);
         let sweep = *decoded.sweep.read().unwrap_or_else(PoisonError::into_inner);
-        let last = sweep.is_some_and(|sweep| sweep.is_last(output.window(), whole, layout.size));
+        let last = sweep.is_some_and(|sweep| is_last(sweep, output.window(), whole, layout.size));
         let afterwards = if last { Afterwards::First } else { Afterwards::InTurn };
         let read = decoded.cache.with_block(number, patience, afterwards, make, |block| {
             let rows = Rows { bytes: &block[first..], stride, packing, order: ByteOrder::NATIVE, left: 0 };
