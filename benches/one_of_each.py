@@ -32,6 +32,10 @@ KINDS = [
     # Uncompressed they would take twice the scene; with blocks of more rows tiles would not fit 256 MiB.
     ("both ways", "components", ["--compress", "zstd:1", "--block", "512x64"]),
     ("both ways", "distance", ["--compress", "zstd:1", "--block", "512x64"]),
+    ("motion", "flow", ["--window", "9", "--compress", "zstd:1"]),
+    ("registration by chips", "register", ["--method", "chips"]),
+    # Takes scratch of eight times a scene of 16 bits.
+    ("registration by FFT", "fft", []),
     ("question", "stats", ["--percentiles", "2,50,98"]),
 ]
 
@@ -59,6 +63,11 @@ def main():
             command = [swathe, "calc", str(output), "sqrt(A) * 2 + A", "-A", str(scene), "--type", "u16"]
         elif operator == "cog":
             command = [swathe, "copy", str(scene), str(output), *options]
+        elif operator == "flow":
+            command = [swathe, "flow", str(scene), str(scene), str(output), *options]
+        elif operator in ("register", "fft"):
+            scratch = ["--scratch", str(arguments.dir)] if operator == "fft" else []
+            command = [swathe, "register", str(scene), str(scene), *options, *scratch]
         elif operator == "stats":
             command = [swathe, "stats", str(scene), *options]
         else:
