@@ -183,6 +183,8 @@ pub enum Part {
     Head,
     /// A tile, by its place in the order in which tiles are handed out.
     Tile(u64),
+    /// What only comes to be when every tile is there.
+    Rest,
 }
 
 /// A file that gets its name when an output is complete: bytes under a temporary name, and the one that they are to have.

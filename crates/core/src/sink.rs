@@ -80,6 +80,11 @@ pub trait Destination: Send {
         false
     }
 
+    /// Whether tiles of a complete output can be written again in their places.
+    fn is_mendable(&self) -> bool {
+        self.is_resumable()
+    }
+
     /// Begins the file under a name that another run finds again, or goes on with it behind `position`; notes in `head`
     /// what is written before the first tile. The file stays when the sink is dropped.
     ///
@@ -143,7 +148,7 @@ pub trait Sink: Send + Sync {
     }
 
     /// Completes the file, flushes it where `flush` says so, tells the journal, and gives it its name; returns its size in bytes.
-    /// Sinks of outputs that are not resumable tell the journal here what stands before the first tile.
+    /// What was not told of the file before is told to the journal here.
     ///
     /// # Errors
     /// As [`Sink::write`].

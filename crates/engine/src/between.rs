@@ -118,6 +118,10 @@ impl<S: Step> Destination for Between<S> {
         self.step.is_resumable() && self.destination.is_resumable()
     }
 
+    fn is_mendable(&self) -> bool {
+        self.step.is_resumable() && self.destination.is_mendable()
+    }
+
     fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
         let carry = self.step.begin(position)?;
         let Between { step, destination } = *self;

@@ -170,6 +170,11 @@ impl Plan {
         self.graph.destination.is_resumable()
     }
 
+    /// Whether tiles of a complete output can be written again in their places.
+    pub fn is_mendable(&self) -> bool {
+        self.graph.destination.is_mendable()
+    }
+
     /// Has a journal kept of the run, from which another can go on.
     #[must_use]
     pub fn keeping(mut self, keep: Box<dyn Keep>) -> Self {

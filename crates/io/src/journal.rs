@@ -250,6 +250,8 @@ impl Journal for FileJournal {
                 }
                 self.append(&entry)
             }
+            // To those who prove the output it is one with the head.
+            Part::Rest => self.append(&json!({ "head": extents })),
             Part::Tile(sequence) if footprint.carry().is_empty() => {
                 self.append(&json!({ "tile": sequence, "extents": extents }))
             }

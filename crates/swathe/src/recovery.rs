@@ -170,7 +170,7 @@ pub fn repair(
     let name = Path::new(output).file_name().unwrap_or_default().to_string_lossy();
     let mut job = Job { pipeline, run: run.clone() };
     job.pipeline.write.path = output.to_owned();
-    if !plan_mending(&job, &receipt)?.is_resumable() {
+    if !plan_mending(&job, &receipt)?.is_mendable() {
         // Its parts do not stand by themselves.
         job.pipeline.write.options.insert("overwrite".into(), "yes".into());
         let report = plan_kept(&job, &Limits::detect())?.run(observer, cancel)?;

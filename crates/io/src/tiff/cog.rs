@@ -5,13 +5,14 @@
 //! before the first directory, as GDAL's COG driver does.
 
 mod levels;
+mod rebuild;
 mod reduce;
 mod sink;
 mod spill;
 #[cfg(test)]
 mod tests;
 
-use swathe_core::{Destination, Error, Halo, RasterInfo, Result, Sink, Size};
+use swathe_core::{Destination, Error, Footprint, Halo, Position, RasterInfo, Result, Sink, Size};
 
 pub use reduce::OverviewMethod;
 
@@ -160,7 +161,9 @@ impl CogDestination {
             None
         } else {
             let kept = pyramid.levels.near()..pyramid.levels.count();
-            let plan = SpillPlan::new(pyramid.copies(), kept, kind).ok_or_else(too_large)?;
+            // A row of blocks is higher than the margin.
+            let strip = Size::new(pyramid.levels.size(0).width, pyramid.levels.margin().top);
+            let plan = SpillPlan::new(pyramid.copies(), kept, strip, kind).ok_or_else(too_large)?;
             let bytes = plan.most_bytes(pyramid.copies());
             Some((plan, bytes))
         };
@@ -218,7 +221,7 @@ impl Destination for CogDestination {
             .resident_bytes()
             .saturating_add(encoder.saturating_mul(workers))
             .saturating_add(open)
-            .saturating_add(self.pyramid.finish_bytes())
+            .saturating_add(self.pyramid.finish_bytes().max(self.pyramid.rebuild_bytes()))
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
@@ -237,13 +240,34 @@ impl Destination for CogDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
+        self.begin(&Position::default())
+    }
+
+    fn is_resumable(&self) -> bool {
+        self.pyramid.can_be_rebuilt()
+    }
+
+    /// Where blocks lie and what the copies are made of is known at the end only.
+    fn is_mendable(&self) -> bool {
+        false
+    }
+
+    fn create_kept(mut self: Box<Self>, position: &Position, _head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        self.place.keep(position);
+        self.begin(position)
+    }
+}
+
+impl CogDestination {
+    /// Begins the file, or goes on with it.
+    fn begin(self, position: &Position) -> Result<Box<dyn Sink>> {
         let CogDestination { place, info, layout, pyramid, spill, main_start, file_bytes, sparse, .. } =
-            *self;
+            self;
         let spill = spill
             .map(|(plan, bytes)| Spill::new(place.nameless()?, place.name(), plan, bytes))
             .transpose()?;
         let file = place.create(file_bytes, WriteMethod::Pwrite, layout.dirty_limit_bytes)?;
         let fill = sparse.then(|| fill_bytes(&info));
-        Ok(Box::new(PyramidSink::new(file, pyramid, spill, fill, main_start)?))
+        Ok(Box::new(PyramidSink::new((file, spill), pyramid, fill, main_start, position)?))
     }
 }

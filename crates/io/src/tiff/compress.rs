@@ -4,8 +4,13 @@ use libdeflater::{CompressionLvl, Compressor};
 use swathe_core::{Error, Result, SampleType};
 use zstd::zstd_safe::{CParameter, Strategy};
 
+use crate::decompress::Fault;
+use crate::tiff::codec::{BlockShape, Codec, Decoders};
+use crate::tiff::directory::ByteOrder;
 use crate::tiff::encode::TagValue;
+use crate::tiff::predictor::{Predictor, Row};
 use crate::tiff::tag;
+use crate::tiff::unpack::Packing;
 
 /// A codec to write with, and its level where it has levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,6 +167,38 @@ impl Scheme {
             tags.push(TagValue::shorts(tag::PREDICTOR, &[self.predictor]));
         }
         tags
+    }
+
+    /// Decodes what [`Scheme::encode`] made of a block.
+    ///
+    /// # Errors
+    /// What is wrong with the stored bytes, where they are not exactly such a block.
+    pub(crate) fn decode(
+        &self,
+        decoders: &mut Decoders,
+        stored: &[u8],
+        row_bytes: usize,
+        block: &mut [u8],
+    ) -> Result<(), Fault> {
+        let codec = match self.compression {
+            Compression::None => Codec::None,
+            Compression::Deflate(_) => Codec::Deflate,
+            Compression::Zstd(_) => Codec::Zstd,
+            Compression::Lzw => Codec::Lzw,
+            Compression::PackBits => Codec::PackBits,
+        };
+        let (size, samples, rows) = (self.sample_bytes, self.samples, block.len() / row_bytes);
+        let shape =
+            BlockShape { width: row_bytes / (samples * size), rows, whole_rows: rows, samples, row_bytes };
+        codec.decode(stored, shape, Packing::Native(8 * size as u8), decoders, block)?;
+        let predictor = match self.predictor {
+            2 => Predictor::Horizontal,
+            3 => Predictor::Float,
+            _ => Predictor::None,
+        };
+        let row = Row { bytes: row_bytes, size, samples, order: ByteOrder::Little };
+        predictor.undo(block, row, &mut decoders.row);
+        Ok(())
     }
 
     /// Encodes a block, whose rows are `row_bytes` long and are spoilt, to the beginning of `target`; returns the length.

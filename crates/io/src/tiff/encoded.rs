@@ -4,13 +4,15 @@
 use std::time::Instant;
 
 use swathe_core::{
-    Error, Footprint, Frame, Metadata, RasterInfo, Result, SampleType, ScratchSize, Size, TileView, Turns,
-    Window, with_sample,
+    Error, Footprint, Frame, Metadata, RasterInfo, Result, SampleType, ScratchSize, Size, TileMut, TileView,
+    Turns, Window, with_sample,
 };
 
 use crate::output::OutputFile;
 use crate::pool::Pool;
+use crate::samples;
 use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
+use crate::tiff::codec::Decoders;
 use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_opacity};
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, TiffLayout};
@@ -261,6 +263,48 @@ impl Page {
         Ok(used)
     }
 
+    /// Decodes the blocks of one place from what [`Page::encode`] made of them and the length of each, into a tile that is what
+    /// the raster has of them. `block` is room for the longest block.
+    ///
+    /// # Errors
+    /// Damaged, where they are not such blocks.
+    pub(crate) fn decode(
+        &self,
+        row: usize,
+        (bytes, lengths): (&[u8], &[u64]),
+        fill: Option<&[u8]>,
+        (decoders, block): (&mut Decoders, &mut [u8]),
+        tile: &mut TileMut<'_>,
+    ) -> Result<()> {
+        let damaged = |fault: &str| Error::damaged(format!("a block that was written cannot be read back: {fault}"));
+        let planes = self.image.grid.planes();
+        let mut rest = bytes;
+        for (number, ((part, plane), &length)) in self.blocks().zip(lengths).enumerate() {
+            let block = &mut block[..part.grid.block_rows(row) * part.grid.row_bytes()];
+            if length == 0 {
+                samples::repeat(block, fill.ok_or_else(|| damaged("it has no bytes"))?);
+            } else {
+                let frame = if self.framed { FRAME } else { 0 };
+                let split = rest.split_at_checked(length as usize + 2 * frame);
+                let (framed, behind) = split.ok_or_else(|| damaged("it is longer than all of its place"))?;
+                let stored = &framed[frame..framed.len() - frame];
+                let decoded = part.scheme.decode(decoders, stored, part.grid.row_bytes(), block);
+                decoded.map_err(|fault| damaged(&fault))?;
+                rest = behind;
+            }
+            if number < planes {
+                part.grid.read_block(plane, block, tile);
+            } else {
+                for (y, flags) in block.chunks_exact(part.grid.row_bytes()).take(tile.window().height).enumerate() {
+                    if let Some(to) = tile.mask_row_mut(y) {
+                        to.copy_from_slice(&flags[..to.len()]);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes where the blocks of some places beside each other are, the first of which begins at `start` with its frame.
     /// `lengths` holds those of all blocks of a place together.
     ///
@@ -274,31 +318,74 @@ impl Page {
         lengths: &[u64],
         (buffer, footprint): (&mut [u8], &mut Footprint),
     ) -> Result<u64> {
+        self.write_lengths(file, (column, row), lengths, (&mut *buffer, &mut *footprint))?;
         let each = self.blocks_each();
         let frame = if self.framed { FRAME as u64 } else { 0 };
         let framed = |length: u64| if length > 0 { length + 2 * frame } else { 0 };
         for (number, (part, plane)) in self.blocks().enumerate() {
             let first = part.grid.number(plane, column, row);
-            for &(id, table) in &part.head.tables {
-                let offsets = matches!(id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
-                let size = if part.grid.wide_value(offsets, part.big) { 8 } else { 4 };
-                let bytes = &mut buffer[..lengths.len() / each * size];
-                let mut place = start;
-                for (entry, lengths) in bytes.chunks_exact_mut(size).zip(lengths.chunks_exact(each)) {
-                    let before: u64 = lengths[..number].iter().map(|&length| framed(length)).sum();
-                    let value = match (offsets, lengths[number]) {
-                        (true, 0) => 0,
-                        (true, _) => place + before + frame,
-                        (false, length) => length,
-                    };
-                    entry.copy_from_slice(&value.to_le_bytes()[..size]);
-                    place += lengths.iter().map(|&length| framed(length)).sum::<u64>();
-                }
-                file.write_at(table + first * size as u64, bytes, footprint)?;
+            let (table, size) = part.table(true)?;
+            let bytes = &mut buffer[..lengths.len() / each * size];
+            let mut place = start;
+            for (entry, lengths) in bytes.chunks_exact_mut(size).zip(lengths.chunks_exact(each)) {
+                let before: u64 = lengths[..number].iter().map(|&length| framed(length)).sum();
+                let value = if lengths[number] == 0 { 0 } else { place + before + frame };
+                entry.copy_from_slice(&value.to_le_bytes()[..size]);
+                place += lengths.iter().map(|&length| framed(length)).sum::<u64>();
             }
+            file.write_at(table + first * size as u64, bytes, footprint)?;
         }
         start += lengths.iter().map(|&length| framed(length)).sum::<u64>();
         Ok(start)
+    }
+
+    /// Writes how long the blocks of some places beside each other are.
+    ///
+    /// # Errors
+    /// As [`OutputFile::write_at`].
+    fn write_lengths(
+        &self,
+        file: &OutputFile,
+        (column, row): (usize, usize),
+        lengths: &[u64],
+        (buffer, footprint): (&mut [u8], &mut Footprint),
+    ) -> Result<()> {
+        let each = self.blocks_each();
+        for (number, (part, plane)) in self.blocks().enumerate() {
+            let (table, size) = part.table(false)?;
+            let bytes = &mut buffer[..lengths.len() / each * size];
+            for (entry, lengths) in bytes.chunks_exact_mut(size).zip(lengths.chunks_exact(each)) {
+                entry.copy_from_slice(&lengths[number].to_le_bytes()[..size]);
+            }
+            let first = part.grid.number(plane, column, row);
+            file.write_at(table + first * size as u64, bytes, footprint)?;
+        }
+        Ok(())
+    }
+
+    /// Reads how long the blocks of some places beside each other are, as [`Page::write_entries`] takes them.
+    ///
+    /// # Errors
+    /// Io, where the file can't be read.
+    pub(crate) fn read_lengths(
+        &self,
+        file: &OutputFile,
+        (column, row): (usize, usize),
+        lengths: &mut [u64],
+    ) -> Result<()> {
+        let each = self.blocks_each();
+        let mut bytes = vec![0; 8 * (lengths.len() / each)];
+        for (number, (part, plane)) in self.blocks().enumerate() {
+            let (table, size) = part.table(false)?;
+            let bytes = &mut bytes[..lengths.len() / each * size];
+            file.read_at(table + part.grid.number(plane, column, row) * size as u64, bytes)?;
+            for (entry, lengths) in bytes.chunks_exact(size).zip(lengths.chunks_exact_mut(each)) {
+                let mut wide = [0; 8];
+                wide[..size].copy_from_slice(entry);
+                lengths[number] = u64::from_le_bytes(wide);
+            }
+        }
+        Ok(())
     }
 
     /// The bytes that the blocks of some places become with what frames them.
@@ -345,14 +432,14 @@ pub(crate) struct Appender {
     pub(crate) encoders: Pool<Encoders>,
     /// One sample of a block that is left out.
     pub(crate) fill: Option<Vec<u8>>,
-    /// Whether the tables stay as they are written.
-    pub(crate) notes_tables: bool,
+    /// Whether blocks stay where they are put, so that tables can say where that is; else they say how long each is.
+    stays: bool,
 }
 
 impl Appender {
     /// Tile `next` comes first, and its blocks from byte `end` on.
-    pub(crate) fn new(next: u64, end: u64, fill: Option<Vec<u8>>, notes_tables: bool) -> Self {
-        Appender { turns: Turns::new(next, end), encoders: Pool::default(), fill, notes_tables }
+    pub(crate) fn new(next: u64, end: u64, fill: Option<Vec<u8>>, stays: bool) -> Self {
+        Appender { turns: Turns::new(next, end), encoders: Pool::default(), fill, stays }
     }
 
     /// Encodes and writes the blocks that a tile of whole blocks covers, and their places; returns where they end. Blocks follow
@@ -395,11 +482,14 @@ impl Appender {
             file.write_at(place, &out[..used], footprint)?;
         }
         let buffer = scratch.take::<u8>(8 * columns.len());
-        let mut unnoted = Footprint::default();
-        let tables = if self.notes_tables { footprint } else { &mut unnoted };
         for (row, lengths) in rows.zip(lengths.chunks_exact(columns.len() * each)) {
-            let with = (&mut *buffer, &mut *tables);
-            place = page.write_entries(file, (columns.start, row), place, lengths, with)?;
+            let (first, with) = ((columns.start, row), (&mut *buffer, &mut *footprint));
+            if self.stays {
+                place = page.write_entries(file, first, place, lengths, with)?;
+            } else {
+                page.write_lengths(file, first, lengths, with)?;
+                place += page.framed_bytes(lengths);
+            }
         }
         Ok(place)
     }
@@ -463,32 +553,12 @@ impl Part {
         Ok(Part { at, head, grid, scheme, big: coding.big })
     }
 
-    /// Tells every block of this part that it lies `less` bytes nearer to the beginning.
-    ///
-    /// # Errors
-    /// As [`OutputFile::write_at`].
-    pub(crate) fn move_blocks(&self, file: &OutputFile, less: u64) -> Result<()> {
-        const VALUES: u64 = 8192;
-        let size = if self.big { 8 } else { 4 };
-        let Some(&(_, table)) = self.head.tables.iter().find(|(id, _)| *id == tag::TILE_OFFSETS) else {
-            return Ok(());
-        };
-        let mut bytes = vec![0; VALUES as usize * size];
-        for first in (0..self.grid.blocks()).step_by(VALUES as usize) {
-            let count = VALUES.min(self.grid.blocks() - first) as usize;
-            let bytes = &mut bytes[..count * size];
-            file.read_at(table + first * size as u64, bytes)?;
-            for entry in bytes.chunks_exact_mut(size) {
-                let mut wide = [0; 8];
-                wide[..size].copy_from_slice(entry);
-                let moved = match u64::from_le_bytes(wide) {
-                    0 => 0,
-                    place => place - less,
-                };
-                entry.copy_from_slice(&moved.to_le_bytes()[..size]);
-            }
-            file.write_plain(table + first * size as u64, bytes)?;
-        }
-        Ok(())
+    /// Where the table of offsets or of byte counts begins, and how long its values are.
+    fn table(&self, offsets: bool) -> Result<(u64, usize)> {
+        let is_it =
+            |(id, _): &&(u16, u64)| offsets == matches!(*id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
+        let table = self.head.tables.iter().find(is_it);
+        let &(_, table) = table.ok_or_else(|| Error::bug("a directory has no table of its blocks"))?;
+        Ok((table, if self.grid.wide_value(offsets, self.big) { 8 } else { 4 }))
     }
 }

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use swathe_core::{
     Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink, Size,
-    TileView, Window,
+    TileMut, TileView, Window,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::samples;
+use crate::tiff::directory::ByteOrder;
 use crate::tiff::encode::{Head, TagValue, describing_tags, directory, head};
 use crate::tiff::mask::MaskPage;
 use crate::tiff::tag;
@@ -178,6 +179,18 @@ impl Grid {
         }
         for x in width..self.layout.block.width {
             target.copy_within((width - 1) * pixel..width * pixel, x * pixel);
+        }
+    }
+
+    /// The reverse of [`Grid::fill_block`], for a tile that is what the raster has of the block.
+    pub(crate) fn read_block(&self, plane: usize, block: &[u8], tile: &mut TileMut<'_>) {
+        let (size, samples, window) = (self.sample_bytes, self.samples(), tile.window());
+        for (y, row) in block.chunks_exact(self.row_bytes()).take(window.height).enumerate() {
+            let row = &row[..window.width * samples * size];
+            for sample in 0..samples {
+                let target = tile.row_bytes_mut(plane + sample, y);
+                samples::gather(row, sample, samples, size, ByteOrder::NATIVE, target);
+            }
         }
     }
 

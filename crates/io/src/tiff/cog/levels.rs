@@ -43,9 +43,7 @@ impl Levels {
         let factors = smaller;
         let near = factors.iter().take_while(|&&factor| factor <= NEAR).count();
         let mut levels = Levels { sizes, near: near.max(1).min(factors.len()), factors };
-        let fits = |margin: Halo| {
-            margin.left.max(margin.right) < block.width && margin.top.max(margin.bottom) < block.height
-        };
+        let fits = |margin: Halo| margin.left < block.width && margin.top < block.height;
         while levels.near > 1 && !fits(levels.margin()) {
             levels.near -= 1;
         }
@@ -86,12 +84,17 @@ impl Levels {
         self.sizes[level]
     }
 
-    /// The pixels of a level that a tile of the raster owns: those that begin in it. Every pixel belongs to one tile.
+    /// The pixels of a level that a tile of the raster owns: those that are made of nothing behind it, by columns and by rows, and
+    /// of something in it. Every pixel belongs to one tile, and is made of that one and of earlier ones.
     pub(crate) fn owned(&self, level: usize, tile: Window) -> Window {
-        let (raster, size) = (self.sizes[0], self.sizes[level]);
-        let x = |at: i64| up(at, size.width, raster.width);
-        let y = |at: i64| up(at, size.height, raster.height);
+        let x = |at: i64| self.ended(level, at, |size| size.width);
+        let y = |at: i64| self.ended(level, at, |size| size.height);
         Window::between(x(tile.x), y(tile.y), x(tile.x_end()), y(tile.y_end()))
+    }
+
+    /// How many pixels of a side of a level are made of the first `at` of the raster alone.
+    fn ended(&self, level: usize, at: i64, side: impl Fn(Size) -> usize) -> i64 {
+        self.sizes[..=level].windows(2).fold(at, |at, sizes| down(at, side(sizes[1]), side(sizes[0])))
     }
 
     /// The pixels of the level before that a window of a level is made from.
@@ -115,28 +118,23 @@ impl Levels {
     /// What a tile must see around it to make all of the near levels that it owns.
     pub(crate) fn margin(&self) -> Halo {
         let raster = self.sizes[0];
-        let (left, right) = self.margin_of(raster.width);
-        let (top, bottom) = self.margin_of(raster.height);
-        Halo { left, top, right, bottom }
+        let (left, top) = (self.margin_before(raster.width), self.margin_before(raster.height));
+        Halo { left, top, right: 0, bottom: 0 }
     }
 
-    fn margin_of(&self, length: usize) -> (usize, usize) {
+    fn margin_before(&self, length: usize) -> usize {
         let near = &self.factors[..self.near];
         // Then every pixel of a copy covers whole pixels, and no tile's edge goes through one, because tiles are whole
         // blocks and the sides of blocks are multiples of 16.
         let last = near.last().copied().unwrap_or(1);
         if length.is_multiple_of(last) && 16_usize.is_multiple_of(last) {
-            return (0, 0);
+            return 0;
         }
-        let (mut before, mut after) = (0, 0);
-        for level in (0..self.near).rev() {
+        // The first pixel of a level that a tile owns begins less than a pixel of the level before those that it owns of the one before.
+        (0..self.near).rev().fold(0, |before, level| {
             let step = near[level] / if level > 0 { near[level - 1] } else { 1 };
-            // Where a level's owned pixels begin, the level before may begin one pixel earlier; and they end up to a
-            // pixel of the level behind the tile.
-            before = 1 + step * before;
-            after = step * after + step;
-        }
-        (before, after)
+            step * (before + 1)
+        })
     }
 }
 
@@ -188,6 +186,7 @@ mod tests {
                             }
                             let source =
                                 (1..=level).rev().fold(window, |window, level| levels.source(level, window));
+                            assert!(source.x_end() <= tile.x_end() && source.y_end() <= tile.y_end());
                             assert!(
                                 seen.contains(source),
                                 "{raster}, {factors:?}: {tile} sees {seen}, not {source}"

@@ -6,12 +6,13 @@
 //! gap is taken out of the file.
 
 use swathe_core::{
-    Footprint, Frame, Journal, Part, Result, ScratchSize, Sink, Size, TileBuffer, TileKind, TileMut,
-    TileView, Window,
+    Footprint, Frame, Journal, Part, Position, Result, ScratchSize, Sink, Size, TileBuffer, TileKind,
+    TileMut, TileView, Window,
 };
 
 use crate::output::OutputFile;
 use crate::tiff::cog::levels::Levels;
+use crate::tiff::cog::rebuild::Written;
 use crate::tiff::cog::reduce::Reducer;
 use crate::tiff::cog::spill::Spill;
 use crate::tiff::encoded::{Appender, Page, Pages};
@@ -95,6 +96,25 @@ impl Pyramid {
         far.saturating_add(across).saturating_add(page.most_each()).saturating_add(2 << 20)
     }
 
+    /// What is held while the smaller copies are made again of blocks that are there, before workers begin.
+    pub(crate) fn rebuild_bytes(&self) -> usize {
+        let Some(page) = self.main().filter(|_| !self.copies().is_empty()) else { return 0 };
+        let block = page.image.grid.layout.block;
+        let seen = self.kind.bytes(Window::whole(self.seen(block)));
+        let lengths = page.image.grid.across().saturating_mul(8 * (page.blocks_each() + 1));
+        (2 * seen)
+            .saturating_add(self.scratch_bytes(block))
+            .saturating_add(page.most_each())
+            .saturating_add(page.block_bytes())
+            .saturating_add(lengths)
+    }
+
+    /// Whether the smaller copies can be made of the raster's blocks in the file: they hold all that is known of a pixel, but for
+    /// a mask that a band of opacity stands for.
+    pub(crate) fn can_be_rebuilt(&self) -> bool {
+        self.main().is_some_and(|page| page.mask.is_some() == self.kind.mask || self.copies().is_empty())
+    }
+
     /// The most pixels of a far level that are made at once, and of those that they are made from.
     fn far_sizes(&self, block: Size) -> (Size, Size) {
         let target = Size::new(block.width, block.height.min(ROWS_AT_ONCE));
@@ -119,34 +139,44 @@ fn words(bytes: usize) -> usize {
 /// A file with smaller copies being written.
 #[derive(Debug)]
 pub(crate) struct PyramidSink {
-    file: OutputFile,
-    pyramid: Pyramid,
-    spill: Option<Spill>,
+    pub(super) file: OutputFile,
+    pub(super) pyramid: Pyramid,
+    pub(super) spill: Option<Spill>,
     /// Where the raster's own blocks begin until the gap before them is closed.
-    main_start: u64,
-    appender: Appender,
+    pub(super) main_start: u64,
+    pub(super) appender: Appender,
 }
 
 impl PyramidSink {
-    /// Begins the file: its directories are written.
+    /// Begins the file: its directories are written, which the journal is told at the end, when they have changed for the last
+    /// time. Or goes on with it behind `position`: what the smaller copies have of the blocks before is made of those again.
     ///
     /// # Errors
-    /// As [`OutputFile::write_at`].
+    /// As [`OutputFile::write_at`]; Damaged, where the file is not what was said of it.
     pub(crate) fn new(
-        file: OutputFile,
+        (file, spill): (OutputFile, Option<Spill>),
         pyramid: Pyramid,
-        spill: Option<Spill>,
         fill: Option<Vec<u8>>,
         main_start: u64,
+        position: &Position,
     ) -> Result<Self> {
         pyramid.pages.write(&file, &mut Footprint::default())?;
-        // The tables change when the gap is closed.
-        let appender = Appender::new(0, main_start, fill, false);
-        Ok(PyramidSink { file, pyramid, spill, main_start, appender })
+        let written = match position.tiles {
+            0 => None,
+            _ => Some(Written::of_carry(&position.carry, pyramid.levels.size(0))?),
+        };
+        let end = written.map_or(main_start, |written| written.end);
+        // Where blocks lie is said when the gap is closed.
+        let appender = Appender::new(position.tiles, end, fill, false);
+        let sink = PyramidSink { file, pyramid, spill, main_start, appender };
+        if let Some(written) = written {
+            sink.rebuild(written)?;
+        }
+        Ok(sink)
     }
 
     /// Makes the pixels of the smaller copies that a tile owns of the tile and what it sees around it.
-    fn reduce(&self, spill: &Spill, own: Window, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    pub(super) fn reduce(&self, spill: &Spill, own: Window, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
         let levels = &self.pyramid.levels;
         let owned = |level: usize| levels.owned(level, own);
         // What each level must hold for itself and for the ones made from it.
@@ -292,6 +322,18 @@ impl PyramidSink {
         Ok(place)
     }
 
+    /// Writes where the raster's blocks lie, which are as long as the tables say, from byte `place` on.
+    fn place_main(&self, page: &Page, mut place: u64) -> Result<()> {
+        let across = page.image.grid.across();
+        let mut lengths = vec![0; across * page.blocks_each()];
+        let (mut buffer, mut unnoted) = (vec![0; across * 8], Footprint::default());
+        for row in 0..page.image.grid.down() {
+            page.read_lengths(&self.file, (0, row), &mut lengths)?;
+            place = page.write_entries(&self.file, (0, row), place, &lengths, (&mut buffer, &mut unnoted))?;
+        }
+        Ok(())
+    }
+
     /// Completes the file up to its name; returns where the raster's own blocks begin and where it ends.
     fn complete(&self) -> Result<(u64, u64)> {
         let mut end = self.pyramid.pages.end;
@@ -301,11 +343,12 @@ impl PyramidSink {
         }
         let Some(main) = self.pyramid.main() else { return Ok((end, end)) };
         let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.appender.end());
+        self.file.write_zeros(end..start, &mut Footprint::default())?;
         let less = self.main_start - start;
         if less > 0 {
             self.file.remove(start..self.main_start, file_end)?;
-            main.parts().try_for_each(|part| part.move_blocks(&self.file, less))?;
         }
+        self.place_main(main, start)?;
         Ok((start, file_end - less))
     }
 }
@@ -331,12 +374,17 @@ impl Sink for PyramidSink {
     ) -> Result<()> {
         if let Some(page) = self.pyramid.main() {
             let tile = (sequence, &tile.crop(own));
-            self.appender.write(page, &self.file, tile, &mut scratch.inner(), footprint)?;
+            let end = self.appender.write(page, &self.file, tile, &mut scratch.inner(), footprint)?;
+            footprint.set_carry(|carry| Written::behind(own, end).pack(carry));
         }
         match &self.spill {
             Some(spill) => self.reduce(spill, own, tile, scratch),
             None => Ok(()),
         }
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.file.flush()
     }
 
     fn cancel(&self) {
@@ -353,7 +401,7 @@ impl Sink for PyramidSink {
         if let Some(journal) = journal {
             let mut before = Footprint::new(true);
             file.note(0..start.min(end), &mut before)?;
-            journal.record(Part::Head, &before)?;
+            journal.record(Part::Rest, &before)?;
             journal.moved(main_start, main_start.saturating_sub(start))?;
         }
         file.publish(end, flush, journal)?;

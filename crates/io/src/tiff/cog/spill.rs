@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::FallocateFlags;
-use swathe_core::{Error, Result, TileKind, TileMut, TileView, Window};
+use swathe_core::{Error, Result, Size, TileKind, TileMut, TileView, Window};
 
 use crate::tiff::encoded::Page;
 
@@ -20,6 +20,8 @@ pub(crate) struct SpillPlan {
     lists: Vec<u64>,
     /// Where copies lie pixel by pixel from which smaller ones are made at the end, by level.
     plain: BTreeMap<usize, u64>,
+    /// Where the last rows of a row of blocks lie, for even and odd ones, while copies are made again.
+    strips: [u64; 2],
     /// Where complete blocks begin.
     blocks: u64,
     /// Where parts of blocks begin, and how long each place for them is.
@@ -49,9 +51,14 @@ struct Slots {
 }
 
 impl SpillPlan {
-    /// For copies with these pages, from level 1 on, of which those in `plain` are kept pixel by pixel too; nothing where no
-    /// file is so large.
-    pub(crate) fn new(copies: &[Page], plain_levels: Range<usize>, kind: TileKind) -> Option<Self> {
+    /// For copies with these pages, from level 1 on, of which those in `plain` are kept pixel by pixel too, of a raster of which
+    /// as much as `strip` is kept of rows of blocks; nothing where no file is so large.
+    pub(crate) fn new(
+        copies: &[Page],
+        plain_levels: Range<usize>,
+        strip: Size,
+        kind: TileKind,
+    ) -> Option<Self> {
         let mut at = 0_u64;
         let mut lists = Vec::with_capacity(copies.len());
         for page in copies {
@@ -65,14 +72,16 @@ impl SpillPlan {
             let pixels = copies[level - 1].size.pixels() as u64;
             at = at.checked_add(pixels.checked_mul(pixel_bytes(kind) as u64)?)?;
         }
-        let blocks = at;
+        let strip_bytes = (strip.pixels() as u64).checked_mul(pixel_bytes(kind) as u64)?;
+        let strips = [at, at.checked_add(strip_bytes)?];
+        let blocks = strips[1].checked_add(strip_bytes)?;
         let mut slots = blocks;
         for page in copies {
             slots = slots.checked_add(page.most_bytes()?)?;
         }
         let block = copies.first().map_or(0, |page| page.image.grid.layout.block.pixels());
         let slot_bytes = (block as u64).checked_mul(pixel_bytes(kind) as u64)?;
-        Some(SpillPlan { lists, plain, blocks, slots, slot_bytes, kind })
+        Some(SpillPlan { lists, plain, strips, blocks, slots, slot_bytes, kind })
     }
 
     /// The most bytes that the file becomes: parts are of at most two rows of blocks of each copy.
@@ -223,6 +232,22 @@ impl Spill {
             return Err(Error::bug("a level was read that was not kept"));
         };
         self.read_pixels(at, whole, part)
+    }
+
+    /// Keeps a part of `whole`, the last rows of row `row` of blocks.
+    ///
+    /// # Errors
+    /// Limit or Io, where nothing can be written.
+    pub(crate) fn write_strip(&self, row: usize, whole: Window, part: &TileView<'_>) -> Result<()> {
+        self.write_pixels(self.plan.strips[row % 2], whole, part)
+    }
+
+    /// Reads a part of `whole`, the last rows of row `row` of blocks, which were kept before those of the next row but one.
+    ///
+    /// # Errors
+    /// Io, where it cannot be read.
+    pub(crate) fn read_strip(&self, row: usize, whole: Window, part: &mut TileMut<'_>) -> Result<()> {
+        self.read_pixels(self.plan.strips[row % 2], whole, part)
     }
 
     /// Reads a part of `whole`, whose pixels lie band by band from byte `at` on, with the mask behind.
