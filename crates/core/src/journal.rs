@@ -174,6 +174,8 @@ pub struct Position {
     pub tiles: u64,
     /// What the sink said behind the last of them.
     pub carry: Vec<u8>,
+    /// How many bytes nearer to the file's beginning they lie than was written down; see [`Journal::moved`].
+    pub moved_bytes: u64,
 }
 
 /// A part of an output that a journal knows by itself.
@@ -246,8 +248,8 @@ pub trait Journal: Send + Sync {
     /// As [`Journal::record`].
     fn flushed(&self) -> Result<()>;
 
-    /// Writes down that what tiles became lies `less` bytes nearer to the file's beginning now, from the byte `from` on, by
-    /// the places that were written down before.
+    /// Writes down that what tiles became is about to be moved `less` bytes nearer to the file's beginning, from the byte `from`
+    /// on, by the places that were written down before.
     ///
     /// # Errors
     /// As [`Journal::record`].

@@ -177,7 +177,14 @@ impl OutputPlace {
         let file = PartialFile::begin(&self).map_err(cannot)?;
         if self.begin == Begin::Mended {
             let writeback = WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() };
-            return Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0) });
+            return Ok(OutputFile {
+                file,
+                place: self,
+                method,
+                writeback,
+                written: AtomicU64::new(0),
+                removed: 0..0,
+            });
         }
         match rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1)) {
             Ok(()) => {}
@@ -193,7 +200,7 @@ impl OutputPlace {
             })?,
         }
         let writeback = WriteBack::new(dirty_limit_bytes);
-        Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0) })
+        Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0), removed: 0..0 })
     }
 }
 
@@ -355,6 +362,8 @@ pub(crate) struct OutputFile {
     method: WriteMethod,
     writeback: WriteBack,
     written: AtomicU64,
+    /// What was taken out of the file before this run: everything behind is told of as if it were still there.
+    removed: Range<u64>,
 }
 
 /// Keeps the bytes that wait to be written to the disk under a limit: starts them early, waits for the oldest.
@@ -375,12 +384,13 @@ impl OutputFile {
     /// # Errors
     /// Limit, where the disk is full all the same; Io, where it cannot be written.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8], footprint: &mut Footprint) -> Result<()> {
-        let range = offset..offset + bytes.len() as u64;
+        let at = self.place_of(offset);
+        let range = at..at + bytes.len() as u64;
         // Before the kernel's copy drives them out of the processor's cache.
         let sum = footprint.is_recorded().then(|| checksum(bytes));
         match self.method {
             WriteMethod::Pwrite => {
-                self.file.as_file().write_all_at(bytes, offset).map_err(|error| self.cannot_write(error))?
+                self.file.as_file().write_all_at(bytes, at).map_err(|error| self.cannot_write(error))?
             }
             WriteMethod::Mmap => {
                 mapping::with_mapped_mut(self.file.as_file(), &self.place.name, range.clone(), |target| {

@@ -23,7 +23,7 @@ impl Mending {
     /// Io, where the receipt can't be read.
     pub fn new(receipt: &Receipt, range: Range<u64>) -> Result<Self> {
         let position = match receipt.carry_before(range.start)? {
-            Some(carry) => Position { tiles: range.start, carry },
+            Some(carry) => Position { tiles: range.start, carry, ..Position::default() },
             None => Position::default(),
         };
         Ok(Mending { tile: receipt.tile, tiles: receipt.tiles, position, end: range.end })

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use swathe_core::{Error, ErrorKind, Extent, FolderMark, Result, Size};
 
 use super::lock::{Lock, lock};
@@ -122,10 +122,8 @@ pub fn verify(output: &str) -> Result<(Receipt, Damage)> {
         let tile = entry["tile"].as_u64();
         let extents = if tile.is_some() { &entry["extents"] } else { &entry["head"] };
         seen += u64::from(tile.is_some());
-        let extents = lines::extents_of(extents).map(|mut extents| {
-            extents.iter_mut().filter(|_| tile.is_some()).for_each(|extent| moved.apply(extent));
-            extents
-        });
+        let extents = lines::extents_of(extents);
+        let extents = if tile.is_some() { extents.map(|extents| moved.apply(extents)) } else { extents };
         damage.bytes += extents.iter().flatten().map(|extent| extent.length * extent.count).sum::<u64>();
         if !extents.is_some_and(|extents| pixels.holds(&extents)) {
             match tile {
@@ -186,15 +184,15 @@ fn lacks_files(folder: &Path, file: &Value, path: &Path) -> bool {
 }
 
 /// What lies nearer to the beginning of a complete file than when it was written.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moved {
-    from: u64,
-    less: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) from: u64,
+    pub(super) less: u64,
 }
 
 impl Moved {
     /// What a receipt says of it.
-    fn of(receipt: &File) -> Self {
+    pub(super) fn of(receipt: &File) -> Self {
         let found = lines::Lines::new(receipt).find_map(|(entry, _)| {
             let moved = entry.get("moved")?;
             Some(Moved { from: moved.get(0)?.as_u64()?, less: moved.get(1)?.as_u64()? })
@@ -202,10 +200,17 @@ impl Moved {
         found.unwrap_or_default()
     }
 
-    fn apply(self, extent: &mut Extent) {
-        if extent.offset >= self.from {
+    /// The line of a journal that says so.
+    pub(super) fn line(self) -> String {
+        lines::line(&json!({ "moved": [self.from, self.less] }))
+    }
+
+    /// Where stretches lie that tiles became.
+    pub(super) fn apply(self, mut extents: Vec<Extent>) -> Vec<Extent> {
+        for extent in extents.iter_mut().filter(|extent| extent.offset >= self.from) {
             extent.offset = extent.offset.saturating_sub(self.less);
         }
+        extents
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::fs::FlockOperation;
 use serde_json::Value;
 use swathe_core::{Error, Position, Result};
 
+use super::proof::Moved;
 use super::stored::Stored;
 use super::{Keeping, lines};
 use crate::checksum::checksum;
@@ -49,7 +50,9 @@ impl Keeping {
             )));
         }
         let Ok(mut partial) = Stored::open(&self.names.partial) else { return Ok(None) };
+        let moved = self.moved(&mut partial);
         let mut kept = Kept::begin(self, &first_line).map_err(cannot)?;
+        kept.position.moved_bytes = moved.less;
         let mut waiting = BTreeMap::new();
         let mut has_head = false;
         for (entry, line) in entries {
@@ -58,12 +61,18 @@ impl Keeping {
                 if !has_head {
                     kept.add(&line).map_err(cannot)?;
                     has_head = true;
+                    if moved != Moved::default() {
+                        kept.add(moved.line().as_bytes()).map_err(cannot)?;
+                    }
                 }
+                continue;
+            }
+            if entry.get("moved").is_some() {
                 continue;
             }
             let Some(tile) = entry["tile"].as_u64().filter(|_| has_head) else { break };
             let extents = lines::extents_of(&entry["extents"]);
-            let holds = |extents: Vec<_>| partial.holds(&extents);
+            let holds = |extents: Vec<_>| partial.holds(&moved.apply(extents));
             if tile < kept.position.tiles || !extents.is_some_and(holds) {
                 continue;
             }
@@ -80,6 +89,25 @@ impl Keeping {
             return Ok(None);
         }
         kept.settle(self).map_err(cannot)
+    }
+
+    /// How tiles were moved when the run was stopped: whether the first that was written down lies where it was then tells,
+    /// since its place is not written over before it has another.
+    fn moved(&self, partial: &mut Stored) -> Moved {
+        let Ok(journal) = File::open(&self.names.journal) else { return Moved::default() };
+        let moved = Moved::of(&journal);
+        if moved == Moved::default() {
+            return moved;
+        }
+        let first = File::open(&self.names.journal).ok().and_then(|journal| {
+            let mut tiles = lines::Lines::new(&journal).filter(|(entry, _)| entry.get("tile").is_some());
+            tiles.find_map(|(entry, _)| {
+                let extents = lines::extents_of(&entry["extents"])?;
+                extents.iter().any(|extent| extent.offset >= moved.from).then_some(extents)
+            })
+        });
+        let is_there = first.is_some_and(|extents| partial.holds(&extents));
+        if is_there { Moved::default() } else { moved }
     }
 }
 
@@ -130,7 +158,7 @@ impl Kept {
         std::io::Seek::seek(&mut self.file, std::io::SeekFrom::End(0))?;
         self.file.sync_data()?;
         fs::rename(&self.path, &keeping.names.journal)?;
-        Ok(Some(LeftOver { file: self.file, position: Position { tiles, carry } }))
+        Ok(Some(LeftOver { file: self.file, position: Position { tiles, carry, ..self.position } }))
     }
 }
 

@@ -34,12 +34,23 @@ impl OutputFile {
         self.write_at(offset, bytes, &mut Footprint::default())
     }
 
+    /// Has everything from byte `from` on told of as lying `bytes` bytes farther than it does.
+    pub(crate) fn without(self, from: u64, bytes: u64) -> Self {
+        OutputFile { removed: from.saturating_sub(bytes)..from, ..self }
+    }
+
+    /// Where a byte lies that is told of as byte `offset`.
+    pub(super) fn place_of(&self, offset: u64) -> u64 {
+        let is_behind = offset >= self.removed.end;
+        if is_behind { offset - (self.removed.end - self.removed.start) } else { offset }
+    }
+
     /// Reads what was written.
     ///
     /// # Errors
     /// Io, where it cannot be read.
     pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
-        let read = self.file.as_file().read_exact_at(bytes, offset);
+        let read = self.file.as_file().read_exact_at(bytes, self.place_of(offset));
         read.map_err(|error| Error::io(format_args!("cannot read back `{}`", self.place.name), error))
     }
 

@@ -261,8 +261,7 @@ impl Destination for CogDestination {
 impl CogDestination {
     /// Begins the file, or goes on with it.
     fn begin(self, position: &Position) -> Result<Box<dyn Sink>> {
-        let CogDestination { place, info, layout, pyramid, spill, main_start, file_bytes, sparse, .. } =
-            self;
+        let CogDestination { place, info, layout, pyramid, spill, main_start, file_bytes, sparse, .. } = self;
         let spill = spill
             .map(|(plan, bytes)| Spill::new(place.nameless()?, place.name(), plan, bytes))
             .transpose()?;

@@ -11,8 +11,8 @@ use swathe_core::{
 use crate::output::OutputFile;
 use crate::pool::Pool;
 use crate::samples;
-use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
 use crate::tiff::codec::Decoders;
+use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
 use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_opacity};
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, TiffLayout};
@@ -276,7 +276,8 @@ impl Page {
         (decoders, block): (&mut Decoders, &mut [u8]),
         tile: &mut TileMut<'_>,
     ) -> Result<()> {
-        let damaged = |fault: &str| Error::damaged(format!("a block that was written cannot be read back: {fault}"));
+        let damaged =
+            |fault: &str| Error::damaged(format!("a block that was written cannot be read back: {fault}"));
         let planes = self.image.grid.planes();
         let mut rest = bytes;
         for (number, ((part, plane), &length)) in self.blocks().zip(lengths).enumerate() {
@@ -295,7 +296,9 @@ impl Page {
             if number < planes {
                 part.grid.read_block(plane, block, tile);
             } else {
-                for (y, flags) in block.chunks_exact(part.grid.row_bytes()).take(tile.window().height).enumerate() {
+                for (y, flags) in
+                    block.chunks_exact(part.grid.row_bytes()).take(tile.window().height).enumerate()
+                {
                     if let Some(to) = tile.mask_row_mut(y) {
                         to.copy_from_slice(&flags[..to.len()]);
                     }
@@ -555,8 +558,7 @@ impl Part {
 
     /// Where the table of offsets or of byte counts begins, and how long its values are.
     fn table(&self, offsets: bool) -> Result<(u64, usize)> {
-        let is_it =
-            |(id, _): &&(u16, u64)| offsets == matches!(*id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
+        let is_it = |(id, _): &&(u16, u64)| offsets == matches!(*id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
         let table = self.head.tables.iter().find(is_it);
         let &(_, table) = table.ok_or_else(|| Error::bug("a directory has no table of its blocks"))?;
         Ok((table, if self.grid.wide_value(offsets, self.big) { 8 } else { 4 }))

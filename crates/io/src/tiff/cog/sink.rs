@@ -6,7 +6,7 @@
 //! gap is taken out of the file.
 
 use swathe_core::{
-    Footprint, Frame, Journal, Part, Position, Result, ScratchSize, Sink, Size, TileBuffer, TileKind,
+    Error, Footprint, Frame, Journal, Part, Position, Result, ScratchSize, Sink, Size, TileBuffer, TileKind,
     TileMut, TileView, Window,
 };
 
@@ -144,6 +144,8 @@ pub(crate) struct PyramidSink {
     pub(super) spill: Option<Spill>,
     /// Where the raster's own blocks begin until the gap before them is closed.
     pub(super) main_start: u64,
+    /// By how much the run before has closed the gap, as everybody but the file still thinks it open.
+    closed: u64,
     pub(super) appender: Appender,
 }
 
@@ -160,6 +162,8 @@ impl PyramidSink {
         main_start: u64,
         position: &Position,
     ) -> Result<Self> {
+        let closed = position.moved_bytes;
+        let file = file.without(main_start, closed);
         pyramid.pages.write(&file, &mut Footprint::default())?;
         let written = match position.tiles {
             0 => None,
@@ -168,7 +172,7 @@ impl PyramidSink {
         let end = written.map_or(main_start, |written| written.end);
         // Where blocks lie is said when the gap is closed.
         let appender = Appender::new(position.tiles, end, fill, false);
-        let sink = PyramidSink { file, pyramid, spill, main_start, appender };
+        let sink = PyramidSink { file, pyramid, spill, main_start, closed, appender };
         if let Some(written) = written {
             sink.rebuild(written)?;
         }
@@ -176,7 +180,13 @@ impl PyramidSink {
     }
 
     /// Makes the pixels of the smaller copies that a tile owns of the tile and what it sees around it.
-    pub(super) fn reduce(&self, spill: &Spill, own: Window, tile: &TileView<'_>, scratch: &mut Frame<'_>) -> Result<()> {
+    pub(super) fn reduce(
+        &self,
+        spill: &Spill,
+        own: Window,
+        tile: &TileView<'_>,
+        scratch: &mut Frame<'_>,
+    ) -> Result<()> {
         let levels = &self.pyramid.levels;
         let owned = |level: usize| levels.owned(level, own);
         // What each level must hold for itself and for the ones made from it.
@@ -335,7 +345,7 @@ impl PyramidSink {
     }
 
     /// Completes the file up to its name; returns where the raster's own blocks begin and where it ends.
-    fn complete(&self) -> Result<(u64, u64)> {
+    fn complete(&self, flush: bool, journal: Option<&dyn Journal>) -> Result<(u64, u64)> {
         let mut end = self.pyramid.pages.end;
         if let Some(spill) = &self.spill {
             self.make_far(spill)?;
@@ -345,7 +355,19 @@ impl PyramidSink {
         let (start, file_end) = (end.next_multiple_of(GAP_UNIT), self.appender.end());
         self.file.write_zeros(end..start, &mut Footprint::default())?;
         let less = self.main_start - start;
-        if less > 0 {
+        if self.closed != 0 && self.closed != less {
+            return Err(Error::damaged(
+                "a journal says that blocks were moved to where they can't have been",
+            ));
+        }
+        if self.closed == 0 && less > 0 {
+            if let Some(journal) = journal {
+                journal.moved(self.main_start, less)?;
+                if flush {
+                    self.file.flush()?;
+                    journal.flushed()?;
+                }
+            }
             self.file.remove(start..self.main_start, file_end)?;
         }
         self.place_main(main, start)?;
@@ -396,13 +418,12 @@ impl Sink for PyramidSink {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        let (start, end) = self.complete()?;
-        let PyramidSink { file, main_start, .. } = *self;
+        let (start, end) = self.complete(flush, journal)?;
+        let PyramidSink { file, .. } = *self;
         if let Some(journal) = journal {
             let mut before = Footprint::new(true);
             file.note(0..start.min(end), &mut before)?;
             journal.record(Part::Rest, &before)?;
-            journal.moved(main_start, main_start.saturating_sub(start))?;
         }
         file.publish(end, flush, journal)?;
         Ok(end)

@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 use swathe_core::{
-    Metadata, RasterInfo, SampleType, Scalar, Scratch, Size, TileBuffer, TileView, Window, with_sample,
+    Destination, Metadata, RasterInfo, SampleType, Scalar, Scratch, Size, TileBuffer, TileView, Window,
+    with_sample,
 };
 
 use super::levels::Levels;
 use super::reduce::{OverviewMethod, Reducer};
+use super::{CogDestination, CogOptions, Overviews};
+use crate::output::{Existing, OutputPlace, WriteMethod};
+use crate::tiff::compress::{Compression, WritePredictor};
+use crate::tiff::write::TiffLayout;
 
 /// The level before as a whole, reduced.
 fn whole(
@@ -125,6 +130,44 @@ fn masks_are_heeded() {
     assert_eq!(own.view().row::<u8>(0, 0), [10, 0]);
     assert_eq!(own.view().row::<u8>(1, 0), [255, 0]);
     assert_eq!(own.view().mask_row(0).unwrap(), [255, 0]);
+}
+
+/// Copies are made again of the blocks that another run left, but where those say less of a pixel than was known.
+#[test]
+fn what_opacity_stands_for_is_not_known_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif").to_string_lossy().into_owned();
+    let plain = RasterInfo::new(Size::new(300, 200), 2, SampleType::U8);
+    let masked = RasterInfo { mask: true, ..plain.clone() };
+    let colours = vec![swathe_core::Colour::Gray, swathe_core::Colour::Alpha];
+    let opaque = RasterInfo { metadata: Metadata { colours, ..Metadata::default() }, ..masked.clone() };
+    for (info, overviews, resumable) in [
+        (&plain, Overviews::Auto, true),
+        (&masked, Overviews::Auto, true),
+        (&opaque, Overviews::Auto, false),
+        (&opaque, Overviews::None, true),
+    ] {
+        let place = OutputPlace::new(&path, Existing::Refused, &[]).unwrap();
+        let layout = TiffLayout {
+            block: Size::new(64, 64),
+            tiled: true,
+            planar: false,
+            big: None,
+            method: WriteMethod::Pwrite,
+            dirty_limit_bytes: None,
+        };
+        let options = CogOptions {
+            overviews,
+            method: None,
+            compression: Compression::None,
+            predictor: WritePredictor::None,
+            sparse: false,
+            whole: true,
+        };
+        let destination = CogDestination::new(place, info, layout, &options).unwrap();
+        assert_eq!(destination.is_resumable(), resumable);
+        assert!(!destination.is_mendable());
+    }
 }
 
 /// A level as wide as a block and higher would look like strips.
