@@ -92,7 +92,7 @@ fn fill_the_disk_under(line: &str, name: &str, journal_lines: usize, size: &str)
 /// The output has its space from the beginning; the journal runs out of it.
 #[test]
 fn a_disk_that_another_fills_stops_a_run_that_can_go_on() {
-    fill_the_disk_under(SLOW, "o.tif", 1, "6m");
+    fill_the_disk_under(SLOW, "o.tif", 4, "6m");
 }
 
 #[test]
@@ -190,5 +190,76 @@ fn a_scratch_disk_that_is_too_small_is_told_and_left_empty() {
         let (said, words) = (text(&ended.stderr), text(&ended.stdout));
         assert_eq!(words.split_whitespace().collect::<Vec<_>>(), ["3", "0"], "{size}: {said}");
         assert!(said.contains("MiB"), "{said}");
+    }
+}
+
+/// Runs a line whose scratch folder `out` is a disk that cannot reserve space (an ext2 in a file), and fills that, while the run is
+/// held, once the run has so many KiB there; then runs it again. None where the run was over before; what the system says
+/// where nobody may mount such a disk.
+fn fill_the_scratch_disk_under(folder: &Folder, line: &str, kib: usize) -> Result<Option<Output>, String> {
+    let script = format!(
+        "truncate -s 90M disk && mkfs.ext2 -q -F disk && mount -o loop disk out || exit 99\n\
+         $1 {line} > first 2> said & run=$!\n\
+         until [ $(df --output=used -k out | tail -n 1) -ge {kib} ]; do kill -0 $run || exit 98; sleep 0.002; done\n\
+         kill -STOP $run || exit 98; head -c 200m /dev/zero > out/filler 2> /dev/null; kill -CONT $run\n\
+         wait $run; echo $?; rm out/filler; rm -d out/lost+found; ls -A . out | tr '\\n' ' '; echo\n\
+         $1 {line}; echo $?"
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "bash", "-c", &script, "-", env!("CARGO_BIN_EXE_swathe")]);
+    let ended = command.current_dir(folder.path()).output().map_err(|error| error.to_string())?;
+    match ended.status.code() {
+        Some(98) => Ok(None),
+        Some(0) => Ok(Some(ended)),
+        _ => Err(text(&ended.stderr)),
+    }
+}
+
+#[test]
+fn a_scratch_disk_that_another_fills_stops_a_run_that_leaves_nothing() {
+    let rows = "--tile 1500x1 --threads 1 --scratch out --quiet";
+    for (line, kib) in [
+        ("register a.tif b.tif --scratch out --threads 1 --quiet".to_owned(), 2000),
+        (format!("components a.tif o.tif --of equal {rows}"), 300),
+        (format!("distance a.tif o.tif {rows}"), 300),
+        // The raster is written meanwhile, and there is no going on with a table.
+        (format!("components a.tif o.tif --of equal --table o.csv {rows}"), 12_000),
+    ] {
+        let folder = Folder::new();
+        folder.well("generate a.tif --size 1500x1200 --quiet");
+        folder.well("generate b.tif --size 1500x1200 --seed 2 --quiet");
+        std::fs::create_dir(folder.file("out")).unwrap();
+        let reference = folder.well(&line);
+        let results = ["o.tif", "o.csv"].into_iter().filter(|name| folder.file(name).exists());
+        let results = results.map(|name| (name, folder.content(name))).collect::<Vec<_>>();
+        let remove = || {
+            folder.names().iter().filter(|name| name.starts_with("o.")).for_each(|name| folder.remove(name))
+        };
+        // A run that was over before the disk was full says nothing: it is tried again.
+        let ended = (0..10).find_map(|_| {
+            remove();
+            fill_the_scratch_disk_under(&folder, &line, kib).transpose()
+        });
+        let ended = match ended.expect("the run is held in one of ten trials") {
+            Ok(ended) => ended,
+            Err(said) => {
+                eprintln!("SKIPPED: nobody may mount a disk from a file here: {said}");
+                return;
+            }
+        };
+        let (words, said) = (text(&ended.stdout), std::fs::read_to_string(folder.file("said")).unwrap());
+        let mut words = words.lines();
+        assert_eq!(words.next(), Some("3"), "`{line}`: {said}");
+        assert!(
+            said.contains("scratch") && said.contains("`out`") && said.contains("No space left"),
+            "{said}"
+        );
+        let names = words.next().unwrap().split_whitespace().collect::<Vec<_>>();
+        assert_eq!(names, [".:", "a.tif", "b.tif", "disk", "first", "out", "said", "out:"], "`{line}`");
+        let printed = words.collect::<Vec<_>>().join("\n");
+        assert_eq!(printed.trim_end(), format!("{reference}0"), "`{line}`: {}", text(&ended.stderr));
+        for (name, bytes) in results {
+            assert!(folder.content(name) == bytes, "`{line}`: another {name}");
+        }
     }
 }

@@ -32,6 +32,7 @@ const CASES: &[Case] = &[
     // Two sweeps: the first is made again.
     Case { line: "components a.tif o.tif --of equal --compress zstd", files: &["o.tif"] },
     Case { line: "stretch a.tif o.tif --percentiles 2,98 --compress zstd", files: &["o.tif"] },
+    Case { line: "gaussian m.tif o.png --sigma 2", files: &["o.png"] },
     Case {
         line: "gaussian a.tif o.tif --sigma 2 --format cog --compress zstd --block 128x128",
         files: &["o.tif"],
@@ -165,7 +166,7 @@ fn a_run_killed_while_it_renewed_the_journal_leaves_nothing_behind() {
 #[test]
 fn a_partial_file_that_was_damaged_is_computed_again_from_there() {
     let folder = folder();
-    for case in [&CASES[0], &CASES[1], &CASES[2], &CASES[8], &CASES[12]] {
+    for case in [&CASES[0], &CASES[1], &CASES[2], &CASES[8], &CASES[12], &CASES[13]] {
         folder.well(&line(case));
         let receipt = std::fs::read(folder.file(&format!("{}.receipt", case.files[0]))).unwrap();
         let reference = taken(&folder, case);
@@ -321,7 +322,7 @@ fn what_a_loss_of_power_leaves_holds_or_is_made_again() {
     let folder = folder();
     let rounds = if std::env::var_os("SWATHE_EVERY_BYTE").is_some() { 200 } else { 8 };
     let mut state = 0x9E37_79B9_7F4A_7C15;
-    for case in [&CASES[0], &CASES[1], &CASES[4], &CASES[5], &CASES[12]] {
+    for case in [&CASES[0], &CASES[1], &CASES[4], &CASES[5], &CASES[12], &CASES[13]] {
         let line = format!("{} --tile 256x64 --threads 2 --quiet --overwrite", case.line);
         let begun = Instant::now();
         folder.well(&line);

@@ -1,6 +1,7 @@
 //! Writes pictures as PNG (ISO/IEC 15948), 8 bits a sample.
 
 pub(crate) mod destination;
+mod pieces;
 
 use std::path::Path;
 

@@ -1,25 +1,24 @@
-//! A raster as a PNG, row by row from the top: 8 or 16 bits, one to four bands, a mask as opacity.
+//! A raster as a PNG, from the top: 8 or 16 bits, one to four bands, a mask as opacity. Workers encode pieces side by side, and
+//! take their places in the file in order.
 
-use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Instant;
 
-use png::{BitDepth, ColorType, Encoder, EncodingError, StreamWriter};
+use png::ColorType;
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Part, RasterInfo, Result, SampleType, ScratchSize, Sink,
-    Size, TileView, Turns,
+    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType, ScratchSize,
+    Sink, Size, TileView, Turns,
 };
 
+use super::pieces::{Encoder, NO_BYTES, Pieces, head, joined, tail};
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
+use crate::pool::Pool;
 use crate::samples;
 use crate::tiff::has_opacity;
 
 /// PNG's sides have 31 bits.
 const LONGEST_SIDE: usize = (1 << 31) - 1;
-/// What the encoder holds: its window, its tables, and a chunk that is being filled.
-const ENCODER_BYTES: usize = 1 << 20;
-/// Bytes of compressed data in a chunk.
-const CHUNK_BYTES: usize = 64 << 10;
+/// A chunk's length has 31 bits, and is that of a row at least.
+const LONGEST_ROW: u64 = 1 << 30;
 
 /// A PNG that is thought out.
 #[derive(Debug)]
@@ -27,6 +26,7 @@ pub(crate) struct PngDestination {
     place: OutputPlace,
     info: RasterInfo,
     color: ColorType,
+    pieces: Pieces,
     dirty_limit_bytes: Option<u64>,
 }
 
@@ -60,15 +60,55 @@ pub(crate) fn plan(
             )));
         }
     };
-    if info.size.width > LONGEST_SIDE || info.size.height > LONGEST_SIDE {
+    let pixel_bytes = color.samples() * info.sample_type.size();
+    if info.size.width.max(info.size.height) > LONGEST_SIDE
+        || (info.size.width as u64).saturating_mul(pixel_bytes as u64) > LONGEST_ROW
+    {
         return Err(Error::limit(format!("`{name}`: a PNG of {} is too large", info.size)));
     }
-    Ok(PngDestination { place, info: info.clone(), color, dirty_limit_bytes })
+    let pieces = Pieces::new(info.size.width * pixel_bytes, pixel_bytes, info.size.height);
+    Ok(PngDestination { place, info: info.clone(), color, pieces, dirty_limit_bytes })
 }
 
 impl PngDestination {
-    fn row_bytes(&self) -> usize {
-        self.info.size.width * self.color.samples() * self.info.sample_type.size()
+    fn head(&self) -> Vec<u8> {
+        let Size { width, height } = self.info.size;
+        let depth = 8 * self.info.sample_type.size() as u8;
+        head(width as u32, height as u32, depth, self.color as u8)
+    }
+
+    /// Begins the file, or goes on with it, and notes what is written of it in `footprint`.
+    fn begin(self, position: &Position, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
+        let (bytes, head) = (self.file_bytes(), self.head());
+        let PngDestination { place, info, color, pieces, dirty_limit_bytes } = self;
+        let file = place.create(bytes, WriteMethod::Pwrite, dirty_limit_bytes)?;
+        file.write_at(0, &head, footprint)?;
+        let written = match position.tiles {
+            0 => Written { end: head.len() as u64, sum: NO_BYTES },
+            _ => Written::of_carry(&position.carry)?,
+        };
+        let written = Turns::new(position.tiles, written);
+        Ok(Box::new(PngSink { file, info, color, pieces, encoders: Pool::default(), written }))
+    }
+}
+
+/// Where the file ends, and the checksum of all rows up to there.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    end: u64,
+    sum: u32,
+}
+
+impl Written {
+    fn pack(self, carry: &mut Vec<u8>) {
+        carry.extend(self.end.to_le_bytes());
+        carry.extend(self.sum.to_le_bytes());
+    }
+
+    fn of_carry(carry: &[u8]) -> Result<Self> {
+        let parts = carry.split_first_chunk::<8>().and_then(|(end, sum)| Some((*end, sum.try_into().ok()?)));
+        let parts = parts.ok_or_else(|| Error::damaged("a journal does not say where a PNG ends"));
+        parts.map(|(end, sum)| Written { end: u64::from_le_bytes(end), sum: u32::from_le_bytes(sum) })
     }
 }
 
@@ -78,11 +118,11 @@ impl Destination for PngDestination {
     }
 
     fn block(&self) -> Size {
-        Size::new(self.info.size.width, 1)
+        Size::new(self.info.size.width, self.pieces.rows)
     }
 
     fn whole_blocks(&self) -> bool {
-        false
+        true
     }
 
     fn full_width(&self) -> bool {
@@ -90,22 +130,21 @@ impl Destination for PngDestination {
     }
 
     fn file_bytes(&self) -> u64 {
-        // Data that can't be compressed grows by a filter byte a row, five bytes for each block of deflate and twelve a chunk.
-        let bytes = (self.row_bytes() as u64 + 1) * self.info.size.height as u64;
-        bytes + bytes / 512 + (64 << 10)
+        let pieces = self.info.size.height.div_ceil(self.pieces.rows) as u64;
+        self.head().len() as u64 + pieces * self.pieces.most_bytes() as u64 + tail(NO_BYTES).len() as u64
     }
 
     fn free_bytes(&self) -> Option<u64> {
         self.place.free_bytes()
     }
 
-    fn resident_bytes(&self, _workers: usize) -> usize {
-        // The encoder keeps the row before and tries its filters on copies.
-        self.row_bytes().saturating_mul(8).saturating_add(ENCODER_BYTES)
+    fn resident_bytes(&self, workers: usize) -> usize {
+        self.pieces.encoder_bytes().saturating_mul(workers)
     }
 
-    fn scratch_bytes(&self, _tile: Size) -> usize {
-        ScratchSize::new().with::<u8>(self.row_bytes()).bytes()
+    fn scratch_bytes(&self, tile: Size) -> usize {
+        let pieces = tile.height.div_ceil(self.pieces.rows);
+        ScratchSize::new().with::<u8>(pieces.saturating_mul(self.pieces.most_bytes())).bytes()
     }
 
     fn mapped_bytes(&self, _tile: Size) -> usize {
@@ -117,61 +156,27 @@ impl Destination for PngDestination {
     }
 
     fn create(self: Box<Self>) -> Result<Box<dyn Sink>> {
-        let bytes = self.file_bytes();
-        let PngDestination { place, info, color, dirty_limit_bytes } = *self;
-        let name = place.name().to_owned();
-        let file = Arc::new(place.create(bytes, WriteMethod::Pwrite, dirty_limit_bytes)?);
-        let (width, height) = (info.size.width as u32, info.size.height as u32);
-        let mut encoder = Encoder::new(Appended { file: Arc::clone(&file), end: 0 }, width, height);
-        encoder.set_color(color);
-        encoder.set_depth(if info.sample_type == SampleType::U8 {
-            BitDepth::Eight
-        } else {
-            BitDepth::Sixteen
-        });
-        let rows = encoder.write_header().and_then(|writer| writer.into_stream_writer_with_size(CHUNK_BYTES));
-        let rows = rows.map_err(|error| cannot_encode(&name, error))?;
-        let rows = Turns::new(0, Some(rows));
-        Ok(Box::new(PngSink { name, file, info, color, rows }))
-    }
-}
-
-fn cannot_encode(name: &str, error: EncodingError) -> Error {
-    match error {
-        EncodingError::IoError(error) => match error.downcast::<Error>() {
-            Ok(error) => error,
-            Err(error) => Error::io(format_args!("cannot write `{name}`"), error),
-        },
-        error => Error::bug(format!("cannot encode `{name}` as PNG: {error}")),
-    }
-}
-
-/// Writes to the end of the output.
-struct Appended {
-    file: Arc<OutputFile>,
-    end: u64,
-}
-
-impl Write for Appended {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_at(self.end, bytes, &mut Footprint::default()).map_err(io::Error::other)?;
-        self.end += bytes.len() as u64;
-        Ok(bytes.len())
+        self.begin(&Position::default(), &mut Footprint::default())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn is_resumable(&self) -> bool {
+        true
+    }
+
+    fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
+        self.place.keep(position);
+        self.begin(position, head)
     }
 }
 
 /// A PNG being written.
 struct PngSink {
-    name: String,
-    file: Arc<OutputFile>,
+    file: OutputFile,
     info: RasterInfo,
     color: ColorType,
-    /// Encoded by one tile after the other.
-    rows: Turns<Option<StreamWriter<'static, Appended>>>,
+    pieces: Pieces,
+    encoders: Pool<Encoder>,
+    written: Turns<Written>,
 }
 
 impl PngSink {
@@ -205,22 +210,39 @@ impl Sink for PngSink {
         scratch: &mut Frame<'_>,
         footprint: &mut Footprint,
     ) -> Result<()> {
-        let row =
-            scratch.take::<u8>(self.info.size.width * self.color.samples() * self.info.sample_type.size());
-        let mut turn = self.rows.wait_for(sequence, footprint)?;
+        let (height, rows) = (tile.window().height, self.pieces.rows);
+        let out = scratch.take::<u8>(height.div_ceil(rows) * self.pieces.most_bytes());
         let begun = Instant::now();
-        let rows = turn.as_mut().ok_or_else(|| Error::bug("a PNG was finished before its last row"))?;
-        for y in 0..tile.window().height {
-            self.fill(tile, y, row);
-            rows.write_all(row).map_err(|error| cannot_encode(&self.name, EncodingError::IoError(error)))?;
-        }
+        let (mut used, mut bytes, mut sum) = (0, 0, NO_BYTES);
+        self.encoders.with(|encoder| {
+            for first in (0..height).step_by(rows) {
+                let fill = |y: usize, row: &mut [u8]| self.fill(tile, first + y, row);
+                let piece = encoder.encode(self.pieces, rows.min(height - first), fill, &mut out[used..]);
+                used += piece.0;
+                sum = joined(sum, piece.1, piece.2);
+                bytes += piece.2;
+            }
+        });
         footprint.add_encoding(begun.elapsed());
+        let mut turn = self.written.wait_for(sequence, footprint)?;
+        let place = turn.end;
+        *turn = Written { end: place + used as u64, sum: joined(turn.sum, sum, bytes) };
+        let written = *turn;
         turn.pass_on();
+        self.file.write_at(place, &out[..used], footprint)?;
+        if tile.window().y_end() == self.info.size.height as i64 {
+            self.file.write_at(written.end, &tail(written.sum), footprint)?;
+        }
+        footprint.set_carry(|carry| written.pack(carry));
         Ok(())
     }
 
+    fn flush(&self) -> Result<()> {
+        self.file.flush()
+    }
+
     fn cancel(&self) {
-        self.rows.cancel();
+        self.written.cancel();
     }
 
     fn stored_bytes_written(&self) -> u64 {
@@ -228,18 +250,11 @@ impl Sink for PngSink {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        let PngSink { name, file, rows, .. } = *self;
-        let rows = rows.carried(Option::take).ok_or_else(|| Error::bug("a PNG was finished twice"))?;
-        rows.finish().map_err(|error| cannot_encode(&name, error))?;
-        let file = Arc::into_inner(file).ok_or_else(|| Error::bug("a PNG's file is still in use"))?;
-        let bytes = file.bytes_written();
-        if let Some(journal) = journal {
-            let mut whole = Footprint::new(true);
-            file.note(0..bytes, &mut whole)?;
-            journal.record(Part::Head, &whole)?;
-        }
-        file.publish(bytes, flush, journal)?;
-        Ok(bytes)
+        let PngSink { file, written, .. } = *self;
+        let Written { end, sum } = written.carried(|written| *written);
+        let end = end + tail(sum).len() as u64;
+        file.publish(end, flush, journal)?;
+        Ok(end)
     }
 }
 
@@ -282,7 +297,7 @@ mod tests {
         let mut reader = decoder.read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let frame = reader.next_frame(&mut pixels).unwrap();
-        assert_eq!((frame.color_type, frame.bit_depth), (ColorType::Rgba, BitDepth::Sixteen));
+        assert_eq!((frame.color_type, frame.bit_depth), (ColorType::Rgba, png::BitDepth::Sixteen));
         let samples = pixels
             .chunks_exact(2)
             .map(|sample| u16::from_be_bytes([sample[0], sample[1]]))
