@@ -174,3 +174,32 @@ fn two_batches_on_the_same_outputs_do_not_collide() {
         folder.well(&format!("verify out/s{number}.tif"));
     }
 }
+
+/// A scene's share is its own, however much others hold when it begins; what was measured is told of all of them.
+#[test]
+fn what_a_scene_may_hold_does_not_depend_on_the_others() {
+    let folder = folder(8, "900x700");
+    let stretched = BATCH.replace(
+        "[[step]]\noperator",
+        "[[step]]\noperator = 'stretch'\nparameters = { percentiles = '2,98' }\n[[step]]\noperator",
+    );
+    std::fs::write(folder.file("b.toml"), stretched.replace("at_once = 2", "at_once = 4")).unwrap();
+    let told = folder.well("batch b.toml");
+    let log = log(&folder);
+    let scenes = log.iter().filter(|line| line["event"] == "scene").collect::<Vec<_>>();
+    assert_eq!(scenes.len(), 8);
+    let first = scenes[0]["report"]["plan"]["predicted_peak_bytes"].as_u64().unwrap();
+    assert!(first > 4 << 20 && first <= 32 << 20, "a quarter of 128 MiB, not {first}");
+    for scene in scenes {
+        let report = &scene["report"];
+        assert_eq!(report["plan"]["predicted_peak_bytes"].as_u64(), Some(first));
+        assert!(
+            report["measured_peak_bytes"].is_null()
+                && report["passes_before"][0]["measured_peak_bytes"].is_null()
+        );
+    }
+    let whole = log.last().unwrap()["measured_peak_bytes"].as_u64().unwrap();
+    assert!(whole > 4 << 20 && whole <= 128 << 20, "{whole}");
+    let line = format!("at most {:.0} MiB in all", whole as f64 / 1_048_576.0);
+    assert!(told.contains(&line) && told.contains("foreseen"), "{told}");
+}

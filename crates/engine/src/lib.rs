@@ -25,7 +25,7 @@ mod survey;
 
 pub use both_ways::{InterimRaster, MakeInterim};
 pub use limits::Limits;
-pub use memory::resident_bytes;
+pub use memory::{peak_resident_bytes, resident_bytes};
 pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Scanner, Stage, Step, resolve};
 pub use plan::{Attempt, Plan, Shortfall, together};
 pub use prepare::{Preparation, Sweeps};

@@ -14,7 +14,7 @@ pub fn resident_bytes() -> Option<u64> {
 }
 
 /// The most resident memory so far in bytes, mapped file pages included.
-pub(crate) fn peak_resident_bytes() -> Option<u64> {
+pub fn peak_resident_bytes() -> Option<u64> {
     status_bytes("VmHWM:")
 }
 

@@ -271,6 +271,14 @@ impl Report {
         self.passes_before = passes;
         self
     }
+
+    /// The same of a run beside others in one process, whose peak is not its own.
+    #[must_use]
+    pub fn without_measured_peak(mut self) -> Self {
+        self.measured_peak_bytes = None;
+        self.passes_before = self.passes_before.into_iter().map(Report::without_measured_peak).collect();
+        self
+    }
 }
 
 /// How far a run is.

@@ -96,7 +96,11 @@ impl Batch {
     /// # Errors
     /// Usage, where no input is found, a pattern is not right, or two scenes have one output.
     pub fn jobs(&self) -> Result<Vec<Job>> {
-        let limits = Limits::detect();
+        self.jobs_within(&Limits::detect())
+    }
+
+    /// As [`Batch::jobs`], by what the process held and the machine left when the batch began.
+    fn jobs_within(&self, limits: &Limits) -> Result<Vec<Job>> {
         let at_once = self.at_once();
         let run = self.run.options()?;
         let memory = run.memory_bytes.unwrap_or_else(|| limits.default_budget_bytes()) / at_once as u64;

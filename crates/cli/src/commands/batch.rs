@@ -52,14 +52,15 @@ fn table(report: &BatchReport) -> String {
     let input = width(|scene| &scene.input, "scene");
     let mut table = format!(
         "{:<input$}  {:<11}  {:>8}  {:>7}  {:>8}  note\n",
-        "scene", "result", "seconds", "Mpx/s", "peak MiB"
+        "scene", "result", "seconds", "Mpx/s", "foreseen"
     );
     for scene in &report.scenes {
-        let figures = scene.report.as_ref().map(|report| {
-            (report.pixels_per_second / 1e6, report.measured_peak_bytes.unwrap_or(0) as f64 / 1_048_576.0)
-        });
+        let figures = scene
+            .report
+            .as_ref()
+            .map(|report| (report.pixels_per_second / 1e6, report.plan.predicted_peak_bytes as f64 / MIB));
         let (rate, peak) = figures.map_or((String::new(), String::new()), |(rate, peak)| {
-            (format!("{rate:.1}"), format!("{peak:.0}"))
+            (format!("{rate:.1}"), format!("{peak:.0} MiB"))
         });
         let note = match (&scene.error, &scene.report) {
             (Some(error), _) => error.clone(),
@@ -77,5 +78,13 @@ fn table(report: &BatchReport) -> String {
         table += line.trim_end();
         table.push('\n');
     }
-    table + &format!("{} of {} scenes, in {:.1} s\n", report.counts(), report.scenes.len(), report.seconds)
+    let peak = report.measured_peak_bytes.unwrap_or(0) as f64 / MIB;
+    let (counts, scenes) = (report.counts(), report.scenes.len());
+    table
+        + &format!(
+            "{counts} of {scenes} scenes, in {:.1} s and at most {peak:.0} MiB in all\n",
+            report.seconds
+        )
 }
+
+const MIB: f64 = 1_048_576.0;

@@ -37,7 +37,7 @@ fn page(batch: &Batch, report: &BatchReport) -> String {
         over_time(&mut html, report);
     }
     html += "<h2>Scenes</h2>\n<table><thead><tr><th>scene</th><th>result</th><th></th><th class=\"n\">s</th>\
-             <th class=\"n\">Mpx/s</th><th class=\"n\">peak MiB</th><th>pictures: input, result</th></tr></thead><tbody>\n";
+             <th class=\"n\">Mpx/s</th><th class=\"n\">MiB foreseen</th><th>pictures: input, result</th></tr></thead><tbody>\n";
     for scene in &report.scenes {
         row(&mut html, scene);
     }
@@ -66,15 +66,16 @@ const MIB: f64 = 1_048_576.0;
 
 /// The counts in a sentence.
 pub(super) fn summary(report: &BatchReport) -> String {
-    format!("{}, in {:.1} s with Swathe {}.", report.counts(), report.seconds, env!("CARGO_PKG_VERSION"))
+    let peak = report.measured_peak_bytes.unwrap_or(0) as f64 / MIB;
+    let (counts, version) = (report.counts(), env!("CARGO_PKG_VERSION"));
+    format!("{counts}, in {:.1} s and at most {peak:.0} MiB, with Swathe {version}.", report.seconds)
 }
 
 fn row(html: &mut String, scene: &SceneOutcome) {
     let status = scene.status.word();
     let figure = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.1}"));
     let rate = scene.report.as_ref().map(|report| report.pixels_per_second / 1e6);
-    let peak =
-        scene.report.as_ref().and_then(|report| report.measured_peak_bytes).map(|bytes| bytes as f64 / MIB);
+    let peak = scene.report.as_ref().map(|report| report.plan.predicted_peak_bytes as f64 / MIB);
     let told = scene.error.as_ref().or(scene.report.as_ref().map(|report| &report.limited_by));
     let pictures = scene
         .pictures

@@ -86,6 +86,8 @@ pub struct BatchReport {
     pub samples: Vec<Sample>,
     /// Memory for all scenes that run at once, in bytes.
     pub budget_bytes: u64,
+    /// The most resident memory of the process up to the end, in bytes, where the system tells; whose it was cannot be told.
+    pub measured_peak_bytes: Option<u64>,
 }
 
 impl BatchReport {

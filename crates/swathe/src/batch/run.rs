@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use swathe_core::{Error, ErrorKind, Result, Size};
-use swathe_engine::{Limits, Observer, Progress, Report, several};
+use swathe_engine::{Limits, Observer, Progress, Report, peak_resident_bytes, several};
 use swathe_io::{PreviewOptions, Settled};
 
 use super::record::{BatchObserver, BatchReport, Log, SceneOutcome, Status, Timeline};
@@ -23,6 +23,8 @@ const PICTURE: usize = 160;
 struct Shared<'a> {
     batch: &'a Batch,
     jobs: &'a [Job],
+    /// Of the beginning: what other scenes hold meanwhile is no part of what a scene may take.
+    limits: &'a Limits,
     log: &'a Log,
     timeline: &'a Timeline,
     observer: &'a dyn BatchObserver,
@@ -39,7 +41,8 @@ impl Batch {
     /// # Errors
     /// Usage and Io, for the batch itself, its log and its page; what is wrong with a scene is told with the scene.
     pub fn run(&self, observer: &dyn BatchObserver, cancel: &AtomicBool) -> Result<BatchReport> {
-        let jobs = self.jobs()?;
+        let limits = Limits::detect();
+        let jobs = self.jobs_within(&limits)?;
         let log = Log::open(self)?;
         log.say(
             "begin",
@@ -49,6 +52,7 @@ impl Batch {
         let shared = Shared {
             batch: self,
             jobs: &jobs,
+            limits: &limits,
             log: &log,
             timeline: &timeline,
             observer,
@@ -68,7 +72,8 @@ impl Batch {
             scenes: scenes.into_iter().flatten().collect(),
             seconds: timeline.seconds(),
             samples: timeline.into_samples(),
-            budget_bytes: options.memory_bytes.unwrap_or_else(|| Limits::detect().default_budget_bytes()),
+            budget_bytes: options.memory_bytes.unwrap_or_else(|| limits.default_budget_bytes()),
+            measured_peak_bytes: peak_resident_bytes(),
         };
         let counts = [Status::Done, Status::Skipped, Status::UnderWay, Status::Failed, Status::Stopped];
         let [done, skipped, under_way, failed, stopped] = counts.map(|status| report.count(status));
@@ -76,7 +81,7 @@ impl Batch {
             "end",
             json!({
                 "seconds": report.seconds, "done": done, "skipped": skipped, "underway": under_way, "failed": failed,
-                "stopped": stopped
+                "stopped": stopped, "measured_peak_bytes": report.measured_peak_bytes
             }),
         )?;
         if let Some(path) = &self.page {
@@ -140,8 +145,9 @@ impl Shared<'_> {
         }
         let mut job = job.clone();
         job.run.resume = recovery::can_resume(&job)?;
-        match crate::plan(&job).and_then(|plan| plan.run(observer, self.cancel)) {
-            Ok(report) => Ok(Some(report)),
+        match recovery::plan_kept(&job, self.limits).and_then(|plan| plan.run(observer, self.cancel)) {
+            // The process's peak is the batch's.
+            Ok(report) => Ok(Some(report.without_measured_peak())),
             Err(error) => match recovery::settled(&job)? {
                 // Another batch was faster.
                 Settled::Complete => Ok(None),
