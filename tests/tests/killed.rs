@@ -300,7 +300,8 @@ fn killed_at_any_moment() {
         assert!(results == *reference, "kill {kill} of `{}` with seed {seed}: another result", case.line);
     }
     eprintln!("{kills} kills, {left} of {at_work} at work left something");
-    assert!(2 * left >= at_work, "only {left} of {at_work} kills at work left something to go on with");
+    // Nine in ten do, on a busy machine as on a quiet one; the others have one tile or two.
+    assert!(5 * left >= 3 * at_work, "only {left} of {at_work} kills at work left something to go on with");
 }
 
 /// What a run does at its end, and when it begins: each call is one that it is killed before.
