@@ -4,7 +4,7 @@
 
 use swathe_core::Size;
 use swathe_operators::OPERATORS;
-use swathe_testkit::engine::{Budget, Way};
+use swathe_testkit::engine::{Budget, Fusion, Way};
 use swathe_testkit::laws::{self, Subject};
 use swathe_testkit::random::{self, Random};
 use swathe_testkit::{MemoryShape, Step};
@@ -27,6 +27,8 @@ fn way(random: &mut Random) -> Way {
         budget,
         shape,
         source_block: Size::new(random.between(1, 64), random.between(1, 64)),
+        // What is between operators is stored or computed with halos: neither shows.
+        fusion: random.choose(&[Fusion::Auto, Fusion::Always, Fusion::Never]),
     }
 }
 

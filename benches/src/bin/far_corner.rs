@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use swathe::{Formats, parse_bytes};
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Operator, RasterInfo, Result, Sample, Scalar, Sink, Size,
-    Source, TileView, with_sample,
+    Destination, Disk, Error, Footprint, Frame, Journal, Operator, RasterInfo, Result, Sample, Scalar, Sink,
+    Size, Source, TileView, with_sample,
 };
 use swathe_engine::{
     Catalogue, Graph, Input, JOB_VERSION, Limits, MakeInterim, Output, Pipeline, Plan, RunOptions, Scanner,
@@ -46,8 +46,8 @@ impl Catalogue for Forgetting {
         self.formats.scan(step, input, output)
     }
 
-    fn interim(&self, name: &str) -> MakeInterim {
-        self.formats.interim(name)
+    fn interim(&self, name: &str, block_columns: usize) -> MakeInterim {
+        self.formats.interim(name, block_columns)
     }
 
     fn destination(&self, _output: &Output, info: &RasterInfo) -> Result<Box<dyn Destination>> {
@@ -78,7 +78,7 @@ impl Destination for Forgotten {
         0
     }
 
-    fn free_bytes(&self) -> Option<u64> {
+    fn disk(&self) -> Option<Disk> {
         None
     }
 

@@ -311,6 +311,7 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(text("memory", "SIZE", "the most resident memory the process may use [default: half of what is left, at most 1 GiB]"))
         .arg(text("threads", "N", "workers [default: the CPUs this process may use]").value_parser(clap::value_parser!(usize)))
         .arg(text("tile", "WxH", "tile size [default: chosen from budget, halo and blocks]"))
+        .arg(text("fuse", "auto|always|never", "a chain in one sweep over the disk; auto stores what is between operators in the scratch folder where that takes less time than computing halos again, never always does [default: auto]").value_parser(["auto", "always", "never"]))
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
         .arg(text("scratch", "DIR", "the folder for what is kept on disk from one sweep to the next [default: the system's for temporary files]"))
         .arg(text("io", "mmap|pread", "how inputs are read [default: pread]").value_parser(["mmap", "pread"]))
@@ -334,6 +335,7 @@ pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
         memory: text("memory"),
         threads: matches.get_one::<usize>("threads").copied(),
         tile: text("tile"),
+        fuse: text("fuse"),
         flush: text("flush").map(|word| word == "yes"),
         scratch: text("scratch"),
         io: text("io"),

@@ -1,6 +1,6 @@
 //! Plans and reports for people.
 
-use swathe::{PlanSummary, RasterSummary, Report};
+use swathe::{PlanSummary, RasterSummary, Report, StoredSummary};
 
 /// Bytes with a unit that keeps the number short.
 pub(crate) fn bytes(count: u64) -> String {
@@ -40,6 +40,21 @@ fn sides(halo: [u64; 4]) -> String {
     }
 }
 
+/// What is stored for the next sweep.
+fn store(stored: &StoredSummary) -> String {
+    format!(
+        "  store    {}, {}: {} tiles of {} x {} by {} workers; halo of the sweep {}; {} predicted",
+        stored.name,
+        bytes(stored.bytes),
+        stored.tiles,
+        stored.tile_width,
+        stored.tile_height,
+        stored.threads,
+        sides(stored.halo),
+        bytes(stored.predicted_peak_bytes)
+    )
+}
+
 /// What will happen.
 pub(crate) fn plan(plan: &PlanSummary) -> String {
     let mut lines = vec!["plan".to_owned()];
@@ -58,7 +73,8 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
             bytes(first.predicted_peak_bytes)
         ));
     }
-    for stage in &plan.stages {
+    for (number, stage) in plan.stages.iter().enumerate() {
+        lines.extend(plan.stored.iter().filter(|stored| stored.stages == number as u64).map(store));
         let factor = stage.recompute_factor;
         let again = if factor > 1.0005 {
             format!(", {:.1} % computed twice", 100.0 * (factor - 1.0))
@@ -67,6 +83,7 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         };
         lines.push(format!("  compute  {}: halo {}{again}", stage.operator, sides(stage.halo)));
     }
+    lines.extend(plan.stored.iter().filter(|stored| stored.stages == plan.stages.len() as u64).map(store));
     lines.push(format!("  write    {}", raster(&plan.output)));
     let stripes = plan.stripe_width.map_or_else(String::new, |width| format!(" in stripes {width} wide"));
     lines.push(format!(
@@ -80,6 +97,9 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         sides(plan.halo),
         100.0 * (plan.read_factor - 1.0).max(0.0)
     ));
+    if let Some(fusion) = &plan.fusion {
+        lines.push(format!("  sweeps   {}: {}", fusion.sweeps, fusion.reason));
+    }
     lines.push(format!("  budget   {} ({})", bytes(plan.budget_bytes), plan.budget_reason));
     for line in &plan.account {
         let count = if line.count > 1 { format!("{} x ", line.count) } else { String::new() };
@@ -92,7 +112,8 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         bytes(plan.write_bytes)
     ));
     if plan.scratch_bytes > 0 {
-        lines.push(format!("  scratch  {} in the scratch folder", bytes(plan.scratch_bytes)));
+        let free = plan.scratch_free_bytes.map_or_else(String::new, |free| format!(", {} free", bytes(free)));
+        lines.push(format!("  scratch  {} in the scratch folder{free}", bytes(plan.scratch_bytes)));
     }
     let free = plan.disk_free_bytes.map_or_else(|| "unknown".into(), bytes);
     lines.push(format!("  disk     {} needed, {free} free", bytes(plan.disk_needed_bytes)));

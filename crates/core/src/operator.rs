@@ -42,6 +42,12 @@ pub trait Operator: Send + Sync {
         0
     }
 
+    /// About how long one core takes for a pixel of the output, all bands of it, in nanoseconds: what plans weigh against
+    /// storing a pixel. A factor of two does not matter.
+    fn pixel_nanoseconds(&self) -> f64 {
+        2.0 * self.output().bands as f64
+    }
+
     /// Computes a tile. `inputs[i]` covers `need(i, output.window())`, clipped to its raster under [`Edge::Clip`].
     ///
     /// # Errors

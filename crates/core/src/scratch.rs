@@ -2,24 +2,23 @@
 //!
 //! Every piece begins where a cache line does, so that vectors of a piece's elements don't lie across two.
 
+use crate::memory::Words;
+
 /// Memory that a worker keeps for the whole run.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    storage: Vec<u64>,
+    storage: Words,
 }
 
 impl Scratch {
     /// Memory for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Scratch { storage: vec![0; words_with_slack(bytes)] }
+        Scratch { storage: Words::zeroed(words_with_slack(bytes)) }
     }
 
     /// Makes sure that `bytes` bytes are there; a run that was planned right never grows here.
     pub fn reserve(&mut self, bytes: usize) {
-        let words = words_with_slack(bytes);
-        if self.storage.len() < words {
-            self.storage.resize(words, 0);
-        }
+        self.storage.at_least(words_with_slack(bytes));
     }
 
     /// All of the memory, to be handed out in pieces.

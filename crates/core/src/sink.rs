@@ -7,6 +7,17 @@ use crate::raster::RasterInfo;
 use crate::scratch::Frame;
 use crate::tile::TileView;
 
+/// The disk that a file lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Tells it from others.
+    pub number: u64,
+    /// Bytes that are free for this user.
+    pub free_bytes: u64,
+    /// Whether it is memory, and files on it take what programs could use.
+    pub in_memory: bool,
+}
+
 /// An output that is thought out and not begun: what plans ask.
 pub trait Destination: Send {
     /// What to call it in messages: the file's name as the user gave it.
@@ -54,8 +65,8 @@ pub trait Destination: Send {
     /// The largest the file can become, in bytes; exact where it is not compressed.
     fn file_bytes(&self) -> u64;
 
-    /// Bytes free where the file, and anything it needs on the way, will lie; `None` where it cannot be told.
-    fn free_bytes(&self) -> Option<u64>;
+    /// Where the file, and anything it needs on the way, will lie; `None` where it cannot be told.
+    fn disk(&self) -> Option<Disk>;
 
     /// Bytes that the sink holds for the whole run: tables of blocks, pages being written.
     fn resident_bytes(&self, workers: usize) -> usize;

@@ -6,6 +6,7 @@
 use ndarray::{ArrayView3, ShapeBuilder};
 
 use crate::geometry::Window;
+use crate::memory::Words;
 use crate::sample::{Sample, SampleType};
 use crate::scratch::{CACHE_LINE, cache_line_start};
 
@@ -36,16 +37,16 @@ impl TileKind {
 /// An owned, reusable tile. Its memory grows to the largest window it has held and stays.
 #[derive(Debug)]
 pub struct TileBuffer {
-    storage: Vec<u64>,
+    storage: Words,
     window: Window,
     kind: TileKind,
 }
 
 impl TileBuffer {
-    /// A buffer that holds nothing yet, with memory for `bytes` bytes taken (not touched).
+    /// A buffer that holds nothing yet, with memory for `bytes` bytes taken.
     pub fn with_capacity(bytes: usize) -> Self {
         TileBuffer {
-            storage: Vec::with_capacity(bytes.div_ceil(size_of::<u64>())),
+            storage: Words::zeroed(bytes.div_ceil(size_of::<u64>())),
             window: Window::new(0, 0, 0, 0),
             kind: TileKind { bands: 1, sample_type: SampleType::U8, mask: false },
         }
@@ -61,9 +62,7 @@ impl TileBuffer {
     /// Gives the buffer another window and kind. What the pixels are afterwards is not defined.
     pub fn reset(&mut self, window: Window, kind: TileKind) {
         let words = kind.bytes(window).div_ceil(size_of::<u64>());
-        if self.storage.len() < words {
-            self.storage.resize(words, 0);
-        }
+        self.storage.at_least(words);
         self.window = window;
         self.kind = kind;
     }

@@ -1,10 +1,12 @@
 //! The memory account of a plan, and the work of a tile: what a tile shape costs before anything is allocated.
 
+use std::ops::Range;
+
 use swathe_core::{Halo, Size, Window};
 
 use crate::grid::TileGrid;
 use crate::limits::Limits;
-use crate::pipeline::{Chain, Graph, StageInput};
+use crate::pipeline::{Chain, Part, StageInput};
 use crate::report::AccountLine;
 
 /// What the program itself holds beside all that is counted: code, libraries, heap of small things, and the main thread.
@@ -83,6 +85,20 @@ fn taken_together(mut windows: Vec<(Window, f64)>) -> Vec<(Window, f64)> {
     windows
 }
 
+/// The rows of the first source that a window of the result depends on.
+pub(crate) fn rows_read(chain: &Chain, window: Window) -> Range<i64> {
+    let mut rows: Option<Range<i64>> = None;
+    walk(chain, window, &mut |visit, _| {
+        if let Visit::Read { source: 0, window } = visit
+            && !window.is_empty()
+        {
+            let (start, end) = (window.y, window.y_end());
+            rows = Some(rows.take().map_or(start..end, |rows| rows.start.min(start)..rows.end.max(end)));
+        }
+    });
+    rows.unwrap_or(0..0)
+}
+
 /// Walks the chain for all of a tile in the middle of the raster.
 fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit, f64)) {
     let shown = grid.shown(grid.typical());
@@ -157,16 +173,18 @@ impl Largest {
     }
 
     /// The bytes that the sweep over these tiles takes, or the one before it, whichever takes more.
-    pub(crate) fn needed_bytes(&self, graph: &Graph, workers: usize, limits: &Limits) -> u64 {
-        let own = total(&self.account(graph, workers, limits));
+    pub(crate) fn needed_bytes(&self, sweep: Part<'_>, workers: usize, limits: &Limits) -> u64 {
+        let own = total(&self.account(sweep, workers, limits));
         // The sweep before is over the same chain and the same tiles.
-        let before = graph.first.as_ref().map(|first| total(&self.account(&first.graph, workers, limits)));
+        let before = sweep
+            .upward
+            .map(|destination| total(&self.account(Part { destination, ..sweep }, workers, limits)));
         own.max(before.unwrap_or(0))
     }
 
     /// Every line of the account; `workers` of them, beside what is held once.
-    pub(crate) fn account(&self, graph: &Graph, workers: usize, limits: &Limits) -> Vec<AccountLine> {
-        let (chain, tile) = (&graph.chain, self.tile);
+    pub(crate) fn account(&self, sweep: Part<'_>, workers: usize, limits: &Limits) -> Vec<AccountLine> {
+        let (chain, tile) = (sweep.chain, self.tile);
         let mut lines = Vec::new();
         let mut line = |what: &str, bytes: usize, count: usize| {
             if bytes > 0 {
@@ -175,18 +193,18 @@ impl Largest {
         };
         line("program", (limits.held_bytes as usize).saturating_add(PROGRAM_BYTES), 1);
         line("worker's stack", WORKER_BYTES, workers);
-        line("output tile", graph.output().kind().bytes(Window::whole(self.shown)), workers);
+        line("output tile", chain.output().kind().bytes(Window::whole(self.shown)), workers);
         for (number, (stage, sizes)) in chain.stages.iter().zip(&self.buffers).enumerate() {
             let bytes = |(index, size): (usize, &Size)| {
                 chain.input_info(number, index).kind().bytes(Window::whole(*size))
             };
             line(&format!("input of `{}`", stage.name), sizes.iter().enumerate().map(bytes).sum(), workers);
         }
-        line("scratch", self.scratch_bytes(graph), workers);
+        line("scratch", self.scratch_bytes(sweep), workers);
         let mapped = |bytes: usize| bytes.saturating_add(page_table_bytes(bytes));
         let reading =
             chain.sources().zip(&self.reads).map(|(source, size)| mapped(source.mapped_bytes(*size))).max();
-        let writing = mapped(graph.destination.mapped_bytes(tile));
+        let writing = mapped(sweep.destination.mapped_bytes(tile));
         line("mapped pages and their tables", reading.unwrap_or(0).max(writing), workers);
         for source in chain.sources() {
             line(&format!("tables of `{}`", source.name()), source.resident_bytes(), 1);
@@ -195,20 +213,21 @@ impl Largest {
             line(&format!("tables of `{}`", stage.name), stage.operator.resident_bytes(), 1);
         }
         line(
-            &format!("tables of `{}`", graph.destination.name()),
-            graph.destination.resident_bytes(workers),
+            &format!("tables of `{}`", sweep.destination.name()),
+            sweep.destination.resident_bytes(workers),
             1,
         );
+        line("tables of other sweeps", usize::try_from(sweep.beside_bytes).unwrap_or(usize::MAX), 1);
         lines
     }
 
     /// A worker's scratch serves reading, every stage, and writing, one after the other.
-    fn scratch_bytes(&self, graph: &Graph) -> usize {
-        let chain = &graph.chain;
+    fn scratch_bytes(&self, sweep: Part<'_>) -> usize {
+        let chain = sweep.chain;
         let reading = chain.sources().zip(&self.reads).map(|(source, size)| source.scratch_bytes(*size));
         let computing =
             chain.stages.iter().zip(&self.outputs).map(|(stage, size)| stage.operator.scratch_bytes(*size));
-        reading.chain(computing).max().unwrap_or(0).max(graph.destination.scratch_bytes(self.tile))
+        reading.chain(computing).max().unwrap_or(0).max(sweep.destination.scratch_bytes(self.tile))
     }
 }
 

@@ -2,7 +2,7 @@
 //! hands others on.
 
 use swathe_core::{
-    Destination, Footprint, Frame, Journal, Position, RasterInfo, Result, Sink, Size, TileView,
+    Destination, Disk, Footprint, Frame, Journal, Position, RasterInfo, Result, Sink, Size, TileView,
 };
 
 /// Something that is done with tiles on their way to an output.
@@ -88,8 +88,8 @@ impl<S: Step> Destination for Between<S> {
         self.destination.file_bytes()
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.destination.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.destination.disk()
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {

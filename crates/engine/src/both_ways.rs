@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use swathe_core::{
-    BothWays, Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
+    BothWays, Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
     ScratchSize, Sink, Size, Source, TileMut, TileView, Turns, Window,
 };
 
@@ -13,10 +13,10 @@ use crate::between::Step;
 
 /// A raster on disk that one sweep writes and the next reads.
 pub struct InterimRaster {
-    /// To write it, in tiles as wide as it is.
+    /// To write it.
     pub destination: Box<dyn Destination>,
     /// To read it, once it is written.
-    pub source: Box<dyn Source>,
+    pub source: Arc<dyn Source>,
 }
 
 /// Thinks an interim raster out; nothing is made before its destination is created.
@@ -35,7 +35,7 @@ struct Kept {
     tile_height: usize,
     bytes: u64,
     destination: Mutex<Option<Box<dyn Destination>>>,
-    source: Box<dyn Source>,
+    source: Arc<dyn Source>,
 }
 
 impl Notes {
@@ -73,7 +73,7 @@ impl Notes {
         let kept = self.kept()?;
         let destination = kept.destination.lock().unwrap_or_else(PoisonError::into_inner).take();
         let destination = destination.ok_or_else(|| Error::bug("the notes of a sweep were begun twice"))?;
-        match destination.free_bytes() {
+        match destination.disk().map(|disk| disk.free_bytes) {
             Some(free) if free < kept.bytes => Err(Error::limit(format!(
                 "{} needs {} MiB in the scratch folder, and {} MiB are free there; `--scratch DIR` names another",
                 destination.name(),
@@ -146,7 +146,7 @@ impl Destination for Upward {
         0
     }
 
-    fn free_bytes(&self) -> Option<u64> {
+    fn disk(&self) -> Option<Disk> {
         None
     }
 

@@ -1,5 +1,7 @@
 //! The tiles of an output, row after row from the north-west; in wide rasters, where that saves memory, stripe after stripe.
 
+use std::ops::Range;
+
 use swathe_core::{Halo, Size, Window};
 
 /// A raster cut into tiles of one size; those at the east and south edge may be smaller.
@@ -90,6 +92,29 @@ impl TileGrid {
         let tile = self.tile(column, row);
         // The last one of a stripe may be narrower.
         if tile.width < self.tile.width && column > 0 { self.tile(column - 1, row) } else { tile }
+    }
+
+    /// The rows of the raster that some tiles show, which are numbered as [`TileGrid::nth`] does; at least one.
+    pub(crate) fn rows_of(&self, tiles: &Range<u64>) -> Window {
+        if self.stripe().is_some() {
+            return Window::whole(self.raster);
+        }
+        let first = self.shown(self.nth(tiles.start)).y;
+        let last = self.shown(self.nth(tiles.end.saturating_sub(1).max(tiles.start)));
+        Window::new(0, first, self.raster.width, (last.y_end() - first) as usize)
+    }
+
+    /// The tiles that rows of the raster lie in.
+    pub(crate) fn tiles_of(&self, rows: Range<i64>) -> Range<u64> {
+        let (across, height) = (self.across() as u64, self.tile.height as u64);
+        let rows = rows.start.max(0) as u64..rows.end.max(0) as u64;
+        if rows.is_empty() {
+            return 0..0;
+        }
+        if self.stripe().is_some() {
+            return 0..self.count();
+        }
+        rows.start / height * across..(rows.end.div_ceil(height) * across).min(self.count())
     }
 
     /// The tile that is handed out as number `index`.

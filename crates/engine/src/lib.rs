@@ -13,6 +13,7 @@ mod evaluate;
 mod extend;
 mod grid;
 mod limits;
+mod means;
 mod memory;
 mod pipeline;
 mod plan;
@@ -22,16 +23,19 @@ mod run;
 mod scanning;
 mod several;
 mod survey;
+mod sweeps;
 
 pub use both_ways::{InterimRaster, MakeInterim};
 pub use limits::Limits;
+pub use means::{Attempt, Shortfall, together};
 pub use memory::{peak_resident_bytes, resident_bytes};
 pub use pipeline::{Catalogue, Graph, Input, JOB_VERSION, Output, Pipeline, Scanner, Stage, Step, resolve};
-pub use plan::{Attempt, Plan, Shortfall, together};
+pub use plan::Plan;
 pub use prepare::{Preparation, Sweeps};
 pub use report::{
-    AccountLine, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions,
-    StageSeconds, StageSummary, TimeEstimate,
+    AccountLine, Fusion, FusionSummary, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary,
+    Report, RunOptions, StageSeconds, StageSummary, StoredSummary, SweepSeconds, TimeEstimate,
 };
 pub use several::several;
 pub use survey::Survey;
+pub use sweeps::Store;

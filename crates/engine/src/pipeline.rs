@@ -1,6 +1,7 @@
 //! What a person asked for, as plain data: read, operators, write. It names formats and operators only as text.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::accompanied::Accompanied;
 use crate::between::Between;
 use crate::both_ways::{Downward, MakeInterim, Notes, Upward};
 use crate::extend::InputNeed;
+use crate::means::row_width;
 use crate::prepare::Preparation;
 use crate::scanning::Scanning;
 
@@ -100,8 +102,9 @@ pub trait Catalogue {
     /// As [`Catalogue::operator`]; for a file beside the output as [`Catalogue::destination`].
     fn scan(&self, step: &Step, input: &RasterInfo, output: &Output) -> Result<Scanner>;
 
-    /// Where a raster between two sweeps will be; `name` says what it is, for messages.
-    fn interim(&self, name: &str) -> MakeInterim;
+    /// Where a raster between two sweeps will be, stored in blocks of so many columns and written in tiles of whole ones;
+    /// `name` says what it is, for messages.
+    fn interim(&self, name: &str, block_columns: usize) -> MakeInterim;
 
     /// Thinks out an output.
     ///
@@ -154,9 +157,23 @@ pub(crate) struct First {
 }
 
 /// The part of a graph that workers share: everything but the output.
+#[derive(Clone)]
 pub(crate) struct Chain {
-    pub(crate) source: Box<dyn Source>,
-    pub(crate) stages: Vec<Stage>,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) stages: Vec<Arc<Stage>>,
+}
+
+/// What one sweep over the disk does: a chain, and where its result goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) chain: &'a Chain,
+    pub(crate) destination: &'a dyn Destination,
+    /// The sweep from the bottom to the top over the same chain that comes before, in the place of an output.
+    pub(crate) upward: Option<&'a dyn Destination>,
+    /// How wide a row of tiles is: as the raster, or as a stripe of it.
+    pub(crate) row_width: usize,
+    /// Bytes of tables that other sweeps of the same run hold meanwhile.
+    pub(crate) beside_bytes: u64,
 }
 
 /// A bound operator with the rasters that it reads besides the result of the stage before.
@@ -254,7 +271,7 @@ impl Graph {
             _ => (stood_in.steps.as_mut_slice(), None),
         };
         let (source, stages, preparations) = resolve_with_stand_ins(&pipeline.read, steps, catalogue)?;
-        let mut chain = Chain { source, stages };
+        let mut chain = Chain::new(source, stages);
         let Some(last) = last else {
             let destination = catalogue.destination(&pipeline.write, chain.output())?;
             return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
@@ -274,7 +291,7 @@ impl Graph {
         let (both, beside) = match scan {
             Scanner::Down { before, scan } => {
                 let before = before.map(|operator| Stage { name: last_name, operator, with: Vec::new() });
-                chain.stages.extend(before);
+                chain.stages.extend(before.map(Arc::new));
                 let destination = Box::new(Between { step: Scanning::new(scan), destination });
                 return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
             }
@@ -286,7 +303,8 @@ impl Graph {
                 Box::new(Between { step: Accompanied::new(both.output().clone(), beside), destination })
             }
         };
-        let notes = Arc::new(Notes::new(both.as_ref(), catalogue.interim("what lies below each tile"))?);
+        let notes =
+            Arc::new(Notes::new(both.as_ref(), catalogue.interim("what lies below each tile", usize::MAX))?);
         let (source, stages) =
             resolve(&stood_in.read, &stood_in.steps[..stood_in.steps.len() - 1], catalogue)?;
         let upward = Upward { both: both.clone(), notes: notes.clone(), block: destination.block() };
@@ -298,16 +316,48 @@ impl Graph {
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.
     pub fn new(source: Box<dyn Source>, stages: Vec<Stage>, destination: Box<dyn Destination>) -> Self {
-        Graph { chain: Chain { source, stages }, destination, first: None }
+        Graph { chain: Chain::new(source, stages), destination, first: None }
     }
 
     /// What the output will be.
     pub fn output(&self) -> &RasterInfo {
         self.chain.output()
     }
+
+    /// All of it as one sweep, with the one before where that has to be.
+    pub(crate) fn sweep(&self) -> Part<'_> {
+        Part {
+            chain: &self.chain,
+            destination: self.destination.as_ref(),
+            upward: self.upward(),
+            row_width: row_width(&self.chain, self.destination.as_ref()),
+            beside_bytes: 0,
+        }
+    }
+
+    /// What takes notes from the bottom to the top.
+    pub(crate) fn upward(&self) -> Option<&dyn Destination> {
+        self.first.as_ref().map(|first| first.graph.destination.as_ref())
+    }
 }
 
 impl Chain {
+    fn new(source: Box<dyn Source>, stages: Vec<Stage>) -> Self {
+        Chain { source: source.into(), stages: stages.into_iter().map(Arc::new).collect() }
+    }
+
+    /// The stages in `range`, reading `source`.
+    pub(crate) fn part(&self, source: &Arc<dyn Source>, range: Range<usize>) -> Self {
+        Chain { source: Arc::clone(source), stages: self.stages[range].to_vec() }
+    }
+
+    /// Bytes of tables that sources and operators hold all the time.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let of_sources = self.sources().map(|source| source.resident_bytes());
+        let of_stages = self.stages.iter().map(|stage| stage.operator.resident_bytes());
+        of_sources.chain(of_stages).fold(0, |sum, bytes| sum.saturating_add(bytes as u64))
+    }
+
     /// What comes out of the last stage.
     pub(crate) fn output(&self) -> &RasterInfo {
         self.stages.last().map_or_else(|| self.source.info(), |stage| stage.operator.output())

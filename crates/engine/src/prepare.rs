@@ -7,9 +7,11 @@ use std::sync::atomic::AtomicBool;
 
 use swathe_core::{Error, Keep, RasterInfo, Reduction, Result};
 
+use crate::both_ways::InterimRaster;
 use crate::limits::Limits;
+use crate::means::{Attempt, both, together};
 use crate::pipeline::{Catalogue, Graph, Input, Pipeline, Step, resolve};
-use crate::plan::{Attempt, Plan, both, together};
+use crate::plan::Plan;
 use crate::report::{Observer, PlanSummary, PreparationSummary, Report, RunOptions};
 use crate::survey::Survey;
 
@@ -148,7 +150,7 @@ impl Plan {
         limits: &Limits,
     ) -> Result<Self> {
         let (graph, stood_in, preparations) = Graph::with_stand_ins(pipeline, &*catalogue)?;
-        let writing = Plan::attempt(graph, options, limits)?;
+        let writing = Plan::in_sweeps(graph, &stored_by(&*catalogue), options, limits)?;
         let mut attempts = Vec::new();
         for (number, preparation) in preparations {
             let chain = (&stood_in.read, &stood_in.steps[..number]);
@@ -175,6 +177,14 @@ impl Plan {
     }
 }
 
+/// Columns of a block of what is stored between two sweeps, which tiles are a whole number of.
+const STORED_COLUMNS: usize = 256;
+
+/// Stores what is between sweeps where a catalogue has it.
+fn stored_by(catalogue: &dyn Catalogue) -> impl Fn(&str, RasterInfo) -> Result<InterimRaster> {
+    |name, info| catalogue.interim(name, STORED_COLUMNS)(info)
+}
+
 /// What was put into a step, in a line.
 fn found(asked: &Step, learned: &Step) -> String {
     let new = learned.parameters.iter().filter(|(name, value)| asked.parameters.get(*name) != Some(*value));
@@ -186,14 +196,15 @@ fn found(asked: &Step, learned: &Step) -> String {
 }
 
 impl Preparing {
-    /// Sweeps for each step that has something to learn, in order, then for the output.
+    /// Sweeps for each step that has something to learn, in order, then for the output, which was planned in so many sweeps.
     pub(crate) fn run(
         mut self,
         keep: Option<Box<dyn Keep>>,
+        sweeps: u64,
         observer: &dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<Report> {
-        let passes = 1 + self.summaries.iter().map(|summary| summary.passes).sum::<u64>();
+        let passes = sweeps + self.summaries.iter().map(|summary| summary.passes).sum::<u64>();
         let (mut pass, mut reports, mut learned_so_far) = (1, Vec::new(), 0);
         for number in 0..self.pipeline.steps.len() {
             let Some(preparation) = self.preparation(number)? else { continue };
@@ -213,11 +224,11 @@ impl Preparing {
             self.pipeline.steps[number] = learned;
         }
         let graph = Graph::resolve(&self.pipeline, &*self.catalogue)?;
-        let mut plan = Plan::new(graph, &self.options, &self.limits)?;
+        let mut plan = Plan::in_sweeps(graph, &stored_by(&*self.catalogue), &self.options, &self.limits)??;
         plan.keep = keep;
         plan.summary.add_preparations(&self.summaries);
-        observer.pass_begins(pass, passes, "output");
-        Ok(plan.run(observer, cancel)?.after(reports))
+        let passes = passes.max(pass + plan.before.len() as u64);
+        Ok(plan.run_counted((pass, passes), observer, cancel)?.after(reports))
     }
 
     fn preparation(&self, number: usize) -> Result<Option<Box<dyn Preparation>>> {

@@ -13,8 +13,23 @@ pub struct RunOptions {
     pub threads: Option<usize>,
     /// Tile size; `None` lets the plan choose.
     pub tile: Option<swathe_core::Size>,
+    /// Whether a chain may be cut into several sweeps with results stored between them.
+    pub fusion: Fusion,
     /// Whether the output is left to the kernel to write back in its own time rather than flushed before it gets its name.
     pub skip_flush: bool,
+}
+
+/// Whether a chain is run as one sweep over the disk. Its result is the same either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fusion {
+    /// In one, or in several where storing what is between takes less time than computing halos again.
+    #[default]
+    Auto,
+    /// In one, whatever it takes.
+    Always,
+    /// Each operator in its own.
+    Never,
 }
 
 /// One line of the memory account.
@@ -106,6 +121,81 @@ impl PreparationSummary {
     }
 }
 
+/// A sweep whose result is stored for the next one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredSummary {
+    /// How many operators of the chain come before.
+    pub stages: u64,
+    /// What is stored.
+    pub name: String,
+    /// Bytes that it takes in the scratch folder, while it is written and read.
+    pub bytes: u64,
+    /// Margins added up along the sweep: left, top, right, bottom.
+    pub halo: [u64; 4],
+    /// Tile width of the sweep that stores it.
+    pub tile_width: u64,
+    /// Tile height.
+    pub tile_height: u64,
+    /// Number of tiles.
+    pub tiles: u64,
+    /// Workers.
+    pub threads: u64,
+    /// The most resident memory that the sweep is expected to use, in bytes.
+    pub predicted_peak_bytes: u64,
+}
+
+impl StoredSummary {
+    /// Of the sweep that stores it, which ends behind so many operators.
+    pub(crate) fn new(sweep: &PlanSummary, stages: usize) -> Self {
+        StoredSummary {
+            stages: stages as u64,
+            name: sweep.output.name.clone(),
+            bytes: sweep.write_bytes,
+            halo: sweep.halo,
+            tile_width: sweep.tile_width,
+            tile_height: sweep.tile_height,
+            tiles: sweep.tiles,
+            threads: sweep.threads,
+            predicted_peak_bytes: sweep.predicted_peak_bytes,
+        }
+    }
+}
+
+/// In how many sweeps a chain is computed, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FusionSummary {
+    /// What was asked for.
+    pub asked: Fusion,
+    /// Sweeps that compute the chain's operators.
+    pub sweeps: u64,
+    /// Why, in words.
+    pub reason: String,
+    /// What one sweep takes, where that was looked into and the budget holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one: Option<SweepSeconds>,
+    /// What several take, the cheapest that were found or those that were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub several: Option<SweepSeconds>,
+}
+
+impl FusionSummary {
+    /// One sweep, because that was asked for.
+    pub(crate) fn as_given(asked: Fusion) -> Self {
+        FusionSummary { asked, sweeps: 1, reason: "as given".into(), one: None, several: None }
+    }
+}
+
+/// How long sweeps take by the figures of the operators on one machine: to be compared with each other, not with a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepSeconds {
+    /// Computing every pixel of every operator once.
+    pub once: f64,
+    /// Computing pixels of halos again, and reading those of inputs.
+    pub again: f64,
+    /// Storing what is between sweeps, and reading it.
+    pub store: f64,
+}
+
 /// What will happen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
@@ -120,7 +210,13 @@ pub struct PlanSummary {
     /// Those that come before the one that writes; nothing of them is run to make a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preparations: Vec<PreparationSummary>,
-    /// Tile width.
+    /// What is stored between sweeps, in order; nothing, where one sweep computes all operators.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored: Vec<StoredSummary>,
+    /// In how many sweeps the operators are computed, and why; nothing, where there is no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<FusionSummary>,
+    /// Tile width of the sweep that writes the output, as all that follows where nothing else is said.
     pub tile_width: u64,
     /// Tile height.
     pub tile_height: u64,
@@ -129,7 +225,8 @@ pub struct PlanSummary {
     pub stripe_width: Option<u64>,
     /// Number of tiles.
     pub tiles: u64,
-    /// Margins added up along the chain, in pixels of the first input: left, top, right, bottom.
+    /// Margins added up along the chain, in pixels of the first input: left, top, right, bottom; of the sweep with the
+    /// largest, where there are several.
     pub halo: [u64; 4],
     /// Pixels read for each pixel of the input, 1 where nothing is read twice.
     pub read_factor: f64,
@@ -151,9 +248,12 @@ pub struct PlanSummary {
     pub disk_needed_bytes: u64,
     /// Bytes free on the output's disk, where it can be told.
     pub disk_free_bytes: Option<u64>,
-    /// Bytes that are kept in the scratch folder from one sweep to the next.
+    /// Bytes that are kept in the scratch folder from one sweep to the next, at most at once.
     #[serde(default)]
     pub scratch_bytes: u64,
+    /// Bytes free on the scratch folder's disk, where rasters are stored there and it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch_free_bytes: Option<u64>,
     /// About how long it takes, where that is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<TimeEstimate>,
@@ -259,15 +359,17 @@ pub struct Report {
 
 impl Report {
     /// The same with sweeps that came before.
-    pub(crate) fn after(mut self, passes: Vec<Report>) -> Self {
+    pub(crate) fn after(mut self, mut passes: Vec<Report>) -> Self {
         let pixels = self.pixels_per_second * self.wall_seconds;
         for pass in &passes {
             self.wall_seconds += pass.wall_seconds;
             self.cpu_seconds += pass.cpu_seconds;
             self.seconds = self.seconds.and(&pass.seconds);
             self.read_bytes += pass.read_bytes;
+            self.written_bytes += pass.written_bytes;
         }
         self.pixels_per_second = pixels / self.wall_seconds;
+        passes.append(&mut self.passes_before);
         self.passes_before = passes;
         self
     }

@@ -8,8 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use swathe_core::{Destination, Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
+use swathe_core::{Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
 
+use crate::account;
 use crate::evaluate::Workspace;
 use crate::grid::TileGrid;
 use crate::memory;
@@ -59,17 +60,21 @@ impl Plan {
     /// # Errors
     /// Whatever went wrong first, with its tile. Interrupted, where `cancel` was set. Where a journal is kept, what was done
     /// stays if it may be of use another time; else nothing stays behind.
-    pub fn run(mut self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
+    pub fn run(self, observer: &dyn Observer, cancel: &AtomicBool) -> Result<Report> {
+        let sweeps = self.before.len() as u64 + 1;
+        self.run_counted((1, sweeps), observer, cancel)
+    }
+
+    /// The same, where the first sweep is this pass of so many.
+    pub(crate) fn run_counted(
+        mut self,
+        passes: (u64, u64),
+        observer: &dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Report> {
         if let Some(preparing) = self.preparing {
             drop(self.graph);
-            return preparing.run(self.keep, observer, cancel);
-        }
-        if let Some(first) = self.first.take() {
-            check_disk(self.graph.destination.as_ref(), self.summary.disk_needed_bytes)?;
-            observer.pass_begins(1, 2, "what lies below each tile");
-            let report = first.run(observer, cancel)?;
-            observer.pass_begins(2, 2, "output");
-            return Ok(self.run(observer, cancel)?.after(vec![report]));
+            return preparing.run(self.keep, self.before.len() as u64 + 1, observer, cancel);
         }
         let threads = self.summary.threads as usize;
         let keep = self.keep.take();
@@ -77,7 +82,7 @@ impl Plan {
             keep.map(|keep| keep.open(self.grid.tile_size(), self.grid.count(), threads)).transpose()?;
         let done = AtomicU64::new(0);
         let resumable = self.is_resumable();
-        match (self.compute(journal.as_deref(), &done, observer, cancel), journal) {
+        match (self.sweeps(journal.as_deref(), &done, passes, observer, cancel), journal) {
             (Ok(report), Some(journal)) => journal.close().map(|()| report),
             (Err(error), Some(journal)) => {
                 let tiles = done.into_inner();
@@ -91,22 +96,103 @@ impl Plan {
         }
     }
 
+    /// Sweeps for what is stored on the way, as far as the output's tiles need it, then for the output.
+    fn sweeps(
+        mut self,
+        journal: Option<&dyn Journal>,
+        tiles_done: &AtomicU64,
+        (mut pass, passes): (u64, u64),
+        observer: &dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Report> {
+        let start = journal.map_or(0, |journal| journal.position().tiles);
+        let tiles = start..journal.and_then(Journal::end).unwrap_or(self.grid.count());
+        tiles_done.store(start, Ordering::Relaxed);
+        if !tiles.is_empty() {
+            self.check_scratch()?;
+        }
+        if start == 0 {
+            self.check_disk()?;
+        }
+        let ranges = self.tiles_before(tiles.clone());
+        let mut reports = Vec::new();
+        for (plan, range) in std::mem::take(&mut self.before).into_iter().zip(ranges) {
+            if !range.is_empty() {
+                observer.pass_begins(pass, passes, &plan.purpose);
+                let done = AtomicU64::new(range.start);
+                reports.push(plan.compute(None, range, &done, observer, cancel)?);
+            }
+            pass += 1;
+        }
+        if passes > 1 {
+            observer.pass_begins(pass, passes, &self.purpose);
+        }
+        Ok(self.compute(journal, tiles, tiles_done, observer, cancel)?.after(reports))
+    }
+
+    /// Which tiles of each sweep before are needed for these of the output.
+    fn tiles_before(&self, tiles: Range<u64>) -> Vec<Range<u64>> {
+        let is_upward = |plan: &Plan| plan.graph.destination.upward();
+        if tiles.is_empty() {
+            return vec![0..0; self.before.len()];
+        }
+        if self.before.iter().any(is_upward) {
+            return self.before.iter().map(|plan| 0..plan.grid.count()).collect();
+        }
+        let (mut later, mut needed) = (self, tiles);
+        let ranges = self.before.iter().rev().map(|plan| {
+            let rows = account::rows_read(&later.graph.chain, later.grid.rows_of(&needed));
+            (later, needed) = (plan, plan.grid.tiles_of(rows));
+            needed.clone()
+        });
+        let mut ranges = ranges.collect::<Vec<_>>();
+        ranges.reverse();
+        ranges
+    }
+
+    /// Checks that the disk can hold the output with all that goes along.
+    fn check_disk(&self) -> Result<()> {
+        let (destination, needed) = (&self.graph.destination, self.summary.disk_needed_bytes);
+        let along = if self.summary.stored.is_empty() { "" } else { " with what is stored between sweeps" };
+        match destination.disk() {
+            Some(disk) if disk.free_bytes < needed => Err(Error::limit(format!(
+                "`{}`{along} needs {} MiB, and {} MiB are free on its disk",
+                destination.name(),
+                needed.div_ceil(1 << 20),
+                disk.free_bytes >> 20
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the scratch folder can hold what is stored.
+    fn check_scratch(&self) -> Result<()> {
+        let disk = self.before.iter().find_map(|plan| plan.graph.destination.disk());
+        match disk {
+            Some(disk) if disk.free_bytes < self.summary.scratch_bytes => Err(Error::limit(format!(
+                "what is stored between sweeps needs {} MiB in the scratch folder, and {} MiB are free there; \
+                 `--scratch DIR` names another, `--fuse always` stores nothing",
+                self.summary.scratch_bytes.div_ceil(1 << 20),
+                disk.free_bytes >> 20
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn compute(
         self,
         journal: Option<&dyn Journal>,
+        tiles: Range<u64>,
         tiles_done: &AtomicU64,
         observer: &dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<Report> {
         let (start, cpu_start) = (Instant::now(), memory::cpu_seconds());
         let Plan { graph: Graph { chain, destination, .. }, grid, skip_flush, summary, .. } = self;
+        let read_before = chain.sources().map(|source| source.stored_bytes_read()).sum::<u64>();
         let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
         let upward = destination.upward();
         let position = journal.map_or_else(Position::default, |journal| journal.position().clone());
-        tiles_done.store(position.tiles, Ordering::Relaxed);
-        if position.tiles == 0 {
-            check_disk(destination.as_ref(), summary.disk_needed_bytes)?;
-        }
         let resumable = destination.is_resumable();
         let sink = match journal.filter(|_| resumable) {
             None => destination.create()?,
@@ -118,7 +204,7 @@ impl Plan {
             }
         };
         let output = chain.output();
-        let pixels_before = (0..position.tiles).map(|tile| grid.nth(tile).size().pixels() as u64).sum();
+        let pixels_before = (0..tiles.start).map(|tile| grid.nth(tile).size().pixels() as u64).sum();
         let shared = Shared {
             chain: &chain,
             sink_scratch_bytes,
@@ -134,8 +220,8 @@ impl Plan {
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
         };
-        let end = journal.and_then(Journal::end).unwrap_or(grid.count());
-        let seconds = shared.sweep(summary.threads as usize, position.tiles..end, &grid);
+        let end = tiles.end;
+        let seconds = shared.sweep(summary.threads as usize, tiles, &grid);
         let failure = shared.failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(error) = failure {
             return Err(error);
@@ -151,7 +237,7 @@ impl Plan {
         let finishing = Instant::now();
         let written_bytes = sink.stored_bytes_written();
         let found = sink.found().into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
-        let output_bytes = if end == grid.count() && journal.is_none_or(|journal| journal.end().is_none()) {
+        let output_bytes = if journal.is_none_or(|journal| journal.end().is_none()) {
             sink.finish(!skip_flush, journal)?
         } else {
             sink.flush()?;
@@ -167,7 +253,7 @@ impl Plan {
             limited_by: limiting(&seconds, wall_seconds, finish_seconds),
             workers: seconds,
             resumed_tiles: position.tiles,
-            read_bytes: chain.sources().map(|source| source.stored_bytes_read()).sum(),
+            read_bytes: chain.sources().map(|source| source.stored_bytes_read()).sum::<u64>() - read_before,
             written_bytes: written_bytes.max(output_bytes),
             output_bytes,
             measured_peak_bytes: memory::peak_resident_bytes(),
@@ -176,19 +262,6 @@ impl Plan {
             found,
             passes_before: Vec::new(),
         })
-    }
-}
-
-/// Checks that the disk can hold the output and the journal beside it.
-fn check_disk(destination: &dyn Destination, needed_bytes: u64) -> Result<()> {
-    match destination.free_bytes() {
-        Some(free) if free < needed_bytes => Err(Error::limit(format!(
-            "`{}` needs {} MiB, and {} MiB are free on its disk",
-            destination.name(),
-            needed_bytes.div_ceil(1 << 20),
-            free >> 20
-        ))),
-        _ => Ok(()),
     }
 }
 

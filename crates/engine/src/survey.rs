@@ -4,12 +4,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Reduction, Result, Sink, Size, Source, TileView,
+    Destination, Disk, Error, Footprint, Frame, Journal, Reduction, Result, Sink, Size, Source, TileView,
 };
 
 use crate::limits::Limits;
+use crate::means::Attempt;
 use crate::pipeline::{Graph, Stage};
-use crate::plan::{Attempt, Plan};
+use crate::plan::Plan;
 use crate::report::{Observer, PlanSummary, Report, RunOptions};
 
 /// A planned sweep over a raster, or over what a chain makes of it, that a reduction looks at.
@@ -109,7 +110,7 @@ impl<R: Reduction> Destination for Gathering<R> {
         0
     }
 
-    fn free_bytes(&self) -> Option<u64> {
+    fn disk(&self) -> Option<Disk> {
         None
     }
 

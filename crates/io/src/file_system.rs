@@ -1,8 +1,10 @@
-//! Which file systems lie on another machine or are another program's, by the numbers that the kernel gives them: there files
+//! Disks, and which file systems lie on another machine or are another program's, by the numbers that the kernel gives them: there files
 //! are reached by positioned reads and writes, since a server that goes away turns a map into a signal.
 
 use std::os::fd::AsFd;
 use std::path::Path;
+
+use swathe_core::Disk;
 
 /// Numbers of `statfs` (`linux/magic.h`, and the projects' own sources for those that are not in it) with names.
 const DISTANT: [(u64, &str); 16] = [
@@ -23,6 +25,19 @@ const DISTANT: [(u64, &str); 16] = [
     (0x1983_0326, "BeeGFS"),
     (0xAAD7_AAEA, "PanFS"),
 ];
+
+/// Numbers of file systems that are memory (`linux/magic.h`).
+const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58F6];
+
+/// The disk that a folder lies on.
+pub(crate) fn disk(folder: &Path) -> Option<Disk> {
+    let (system, entry) = (rustix::fs::statfs(folder).ok()?, rustix::fs::stat(folder).ok()?);
+    let free_bytes = rustix::fs::statvfs(folder)
+        .map(|statistics| statistics.f_bavail.saturating_mul(statistics.f_frsize))
+        .ok()?;
+    let in_memory = MEMORY.contains(&(system.f_type as u64 & 0xFFFF_FFFF));
+    Some(Disk { number: entry.st_dev, free_bytes, in_memory })
+}
 
 /// The name of a network or FUSE file system that an open file lies on; none for local ones.
 pub(crate) fn distant(file: impl AsFd) -> Option<&'static str> {

@@ -1,12 +1,13 @@
-//! A raster on disk between two passes, that one writes by rows and the next reads by columns, or the other way round.
+//! A raster on disk between two passes: one writes it by tiles, by rows or by columns, and the next reads any windows.
 //!
 //! ```text
 //! columns | 0 .. B | B .. 2B | ...        one block after the other, each with all of its rows:
 //! file    | row 0, row 1, ... | row 0, row 1, ... |
 //! ```
 //! A tile as wide as the raster is written in stretches of `B x rows` samples, a tile as high as the raster in one:
-//! this is the transpose, cut into blocks. The file has no name from the beginning, so that nothing is left of it however
-//! the process ends.
+//! this is the transpose, cut into blocks. Tiles of any height that are whole blocks wide, and windows with a halo, are a
+//! stretch in each block. Bands lie one behind the other, and the mask, where there is one, behind them. The file has no
+//! name from the beginning, so that nothing is left of it however the process ends.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,10 +18,11 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, RasterInfo, Result, ScratchSize, Sink, Size, Source,
+    Destination, Disk, Error, Footprint, Frame, Journal, RasterInfo, Result, ScratchSize, Sink, Size, Source,
     TileMut, TileView, Window,
 };
 
+use crate::file_system;
 use crate::output::WriteBack;
 
 /// Bytes that are read or written at once where a block is put together from rows.
@@ -42,10 +44,10 @@ pub struct Interim {
 }
 
 impl Interim {
-    /// A raster of one band whose width is a whole number of blocks; nothing is made yet.
+    /// A raster in blocks of so many columns, or as wide as it is where that is less; nothing is made yet.
     ///
     /// # Errors
-    /// Bug, for other rasters; Usage, where `folder` is none; Limit, where the file would be larger than 2^63 bytes.
+    /// Bug, for blocks of no columns; Usage, where `folder` is none; Limit, where the file would be larger than 2^63 bytes.
     pub fn new(
         name: &str,
         info: RasterInfo,
@@ -53,22 +55,16 @@ impl Interim {
         folder: PathBuf,
         dirty_limit_bytes: Option<u64>,
     ) -> Result<Arc<Self>> {
-        if info.bands != 1
-            || info.mask
-            || block_columns == 0
-            || !info.size.width.is_multiple_of(block_columns)
-        {
-            return Err(Error::bug(format!(
-                "no interim raster has blocks of {block_columns} columns: {info:?}"
-            )));
+        if block_columns == 0 {
+            return Err(Error::bug(format!("no interim raster has blocks of 0 columns: {info:?}")));
         }
         if !folder.is_dir() {
             return Err(Error::usage(format!("--scratch: `{}` is not a folder", folder.display())));
         }
         info.pixel_bytes()?;
         Ok(Arc::new(Interim {
+            block_columns: block_columns.min(info.size.width),
             info,
-            block_columns,
             name: name.to_owned(),
             folder,
             file: OnceLock::new(),
@@ -80,13 +76,13 @@ impl Interim {
 
     /// Bytes that the file takes.
     pub fn bytes(&self) -> u64 {
-        self.info.pixel_bytes().unwrap_or(u64::MAX)
+        let mask = if self.info.mask { self.info.size.pixels() as u64 } else { 0 };
+        self.info.pixel_bytes().unwrap_or(u64::MAX).saturating_add(mask)
     }
 
-    /// Bytes free where the file will lie.
-    pub fn free_bytes(&self) -> Option<u64> {
-        let statistics = rustix::fs::statvfs(&self.folder).ok()?;
-        Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+    /// Where the file will lie.
+    pub fn disk(&self) -> Option<Disk> {
+        file_system::disk(&self.folder)
     }
 
     /// Makes the file and reserves its bytes, where that has not been done.
@@ -110,7 +106,7 @@ impl Interim {
                      `--scratch DIR` names another",
                     self.name,
                     bytes.div_ceil(1 << 20),
-                    self.free_bytes().unwrap_or(0) >> 20
+                    self.disk().map_or(0, |disk| disk.free_bytes) >> 20
                 )));
             }
             // Some file systems cannot reserve.
@@ -127,34 +123,45 @@ impl Interim {
         self.file.get().ok_or_else(|| Error::bug(format!("{} is used before it is reserved", self.name)))
     }
 
-    fn sample_bytes(&self) -> usize {
-        self.info.sample_type.size()
+    /// Bytes of a sample of each band, and of the mask.
+    fn planes(&self) -> impl Iterator<Item = (Plane, usize)> + use<> {
+        let sample = self.info.sample_type.size();
+        let mask = self.info.mask.then_some((Plane::Mask, 1));
+        (0..self.info.bands).map(move |band| (Plane::Band(band), sample)).chain(mask)
     }
 
-    /// Where a row of a block begins.
-    fn offset(&self, block: usize, row: usize) -> u64 {
-        let rows = block as u64 * self.info.size.height as u64 + row as u64;
-        rows * (self.block_columns * self.sample_bytes()) as u64
+    /// Where a row of a block of a plane begins.
+    fn offset(&self, (plane, sample): (Plane, usize), piece: &Piece) -> u64 {
+        let Size { width, height } = self.info.size;
+        let pixels = width as u64 * height as u64;
+        let bands = match plane {
+            Plane::Band(band) => band,
+            Plane::Mask => self.info.bands,
+        };
+        let before = (piece.block * self.block_columns) as u64 * height as u64
+            + (piece.row * piece.block_width) as u64;
+        bands as u64 * pixels * self.info.sample_type.size() as u64 + before * sample as u64
     }
 
     /// Rows that are moved at once.
     fn rows_at_once(&self) -> usize {
-        (PIECE_BYTES / (self.block_columns * self.sample_bytes())).max(1)
+        (PIECE_BYTES / (self.block_columns * self.info.sample_type.size())).max(1)
     }
 
     fn buffer_bytes(&self) -> usize {
-        self.rows_at_once() * self.block_columns * self.sample_bytes()
+        self.rows_at_once() * self.block_columns * self.info.sample_type.size()
     }
 
     /// The stretches of the file that a window lies in.
     fn pieces(&self, window: Window) -> impl Iterator<Item = Piece> + use<> {
-        let columns = self.block_columns;
+        let (columns, width) = (self.block_columns, self.info.size.width);
         let (x, x_end) = (window.x as usize, window.x_end() as usize);
         let (y, height, at_once) = (window.y as usize, window.height, self.rows_at_once());
         (x / columns..x_end.div_ceil(columns)).flat_map(move |block| {
             let (start, end) = ((block * columns).max(x), ((block + 1) * columns).min(x_end));
             (0..height).step_by(at_once).map(move |first| Piece {
                 block,
+                block_width: columns.min(width - block * columns),
                 row: y + first,
                 rows: at_once.min(height - first),
                 first,
@@ -170,9 +177,18 @@ impl Interim {
     }
 }
 
+/// What lies in the file by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plane {
+    Band(usize),
+    Mask,
+}
+
 /// Rows of a block that are moved at once.
 struct Piece {
     block: usize,
+    /// Columns of the block; the last one may be narrower.
+    block_width: usize,
     /// The first row, in the raster.
     row: usize,
     rows: usize,
@@ -214,18 +230,25 @@ impl Source for InterimSource {
 
     fn read(&self, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()> {
         let interim = &self.0;
-        let (file, sample) = (interim.file()?, interim.sample_bytes());
+        let file = interim.file()?;
         let buffer = scratch.take::<u8>(interim.buffer_bytes());
-        let stride = interim.block_columns * sample;
-        for piece in interim.pieces(output.window()) {
-            let bytes = &mut buffer[..piece.rows * stride];
-            file.read_exact_at(bytes, interim.offset(piece.block, piece.row))
-                .map_err(|error| interim.cannot("read", error))?;
-            interim.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            for (row, bytes) in bytes.chunks_exact(stride).enumerate() {
-                let part = &bytes[piece.in_block * sample..][..piece.columns * sample];
-                output.row_bytes_mut(0, piece.first + row)[piece.in_window * sample..][..part.len()]
-                    .copy_from_slice(part);
+        for (plane, sample) in interim.planes() {
+            for piece in interim.pieces(output.window()) {
+                let stride = piece.block_width * sample;
+                let bytes = &mut buffer[..piece.rows * stride];
+                file.read_exact_at(bytes, interim.offset((plane, sample), &piece))
+                    .map_err(|error| interim.cannot("read", error))?;
+                interim.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                for (row, bytes) in bytes.chunks_exact(stride).enumerate() {
+                    let part = &bytes[piece.in_block * sample..][..piece.columns * sample];
+                    let row = match plane {
+                        Plane::Band(band) => output.row_bytes_mut(band, piece.first + row),
+                        Plane::Mask => output
+                            .mask_row_mut(piece.first + row)
+                            .ok_or_else(|| Error::bug("a raster with a mask was read without"))?,
+                    };
+                    row[piece.in_window * sample..][..part.len()].copy_from_slice(part);
+                }
             }
         }
         Ok(())
@@ -244,7 +267,9 @@ impl Source for InterimSource {
     }
 
     fn stored_bytes(&self, window: Window) -> u64 {
-        window.size().pixels() as u64 * self.0.sample_bytes() as u64
+        let mask = u64::from(self.0.info.mask);
+        let pixel = (self.0.info.bands * self.0.info.sample_type.size()) as u64 + mask;
+        window.size().pixels() as u64 * pixel
     }
 }
 
@@ -253,6 +278,7 @@ impl Source for InterimSource {
 enum Shape {
     Rows,
     Columns,
+    Blocks,
 }
 
 /// An [`Interim`] raster to be written.
@@ -268,6 +294,11 @@ impl InterimDestination {
         InterimDestination { interim, shape: Shape::Rows }
     }
 
+    /// In tiles of any height that are whole blocks wide.
+    pub fn by_blocks(interim: Arc<Interim>) -> Self {
+        InterimDestination { interim, shape: Shape::Blocks }
+    }
+
     /// In tiles as high as the raster, of whole blocks.
     pub fn by_columns(interim: Arc<Interim>) -> Self {
         InterimDestination { interim, shape: Shape::Columns }
@@ -281,26 +312,30 @@ impl Destination for InterimDestination {
 
     fn block(&self) -> Size {
         let rows = match self.shape {
-            Shape::Rows => LEAST_ROWS,
+            Shape::Rows | Shape::Blocks => LEAST_ROWS,
             Shape::Columns => self.interim.info.size.height,
         };
         Size::new(self.interim.block_columns, rows)
     }
 
     fn whole_blocks(&self) -> bool {
-        self.shape == Shape::Columns
+        self.shape != Shape::Rows
     }
 
     fn full_width(&self) -> bool {
         self.shape == Shape::Rows
     }
 
+    fn takes_stripes(&self) -> bool {
+        self.shape == Shape::Blocks
+    }
+
     fn file_bytes(&self) -> u64 {
         self.interim.bytes()
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.interim.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.interim.disk()
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {
@@ -334,22 +369,29 @@ impl Sink for InterimDestination {
         _footprint: &mut Footprint,
     ) -> Result<()> {
         let interim = &self.interim;
-        let (file, sample) = (interim.file()?, interim.sample_bytes());
+        let file = interim.file()?;
         let buffer = scratch.take::<u8>(interim.buffer_bytes());
-        let stride = interim.block_columns * sample;
-        for piece in interim.pieces(tile.window()) {
-            if piece.columns != interim.block_columns {
-                return Err(Error::bug(format!("a part of a block of {} was written", interim.name)));
+        for (plane, sample) in interim.planes() {
+            for piece in interim.pieces(tile.window()) {
+                if piece.columns != piece.block_width {
+                    return Err(Error::bug(format!("a part of a block of {} was written", interim.name)));
+                }
+                let stride = piece.block_width * sample;
+                let bytes = &mut buffer[..piece.rows * stride];
+                for (row, bytes) in bytes.chunks_exact_mut(stride).enumerate() {
+                    let from = match plane {
+                        Plane::Band(band) => tile.row_bytes(band, piece.first + row),
+                        Plane::Mask => tile
+                            .mask_row(piece.first + row)
+                            .ok_or_else(|| Error::bug("a raster with a mask was written without"))?,
+                    };
+                    bytes.copy_from_slice(&from[piece.in_window * sample..][..stride]);
+                }
+                let offset = interim.offset((plane, sample), &piece);
+                file.write_all_at(bytes, offset).map_err(|error| interim.cannot("write", error))?;
+                interim.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                interim.writeback.note(file, offset..offset + bytes.len() as u64);
             }
-            let bytes = &mut buffer[..piece.rows * stride];
-            for (row, bytes) in bytes.chunks_exact_mut(stride).enumerate() {
-                let from = &tile.row_bytes(0, piece.first + row)[piece.in_window * sample..][..stride];
-                bytes.copy_from_slice(from);
-            }
-            let offset = interim.offset(piece.block, piece.row);
-            file.write_all_at(bytes, offset).map_err(|error| interim.cannot("write", error))?;
-            interim.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            interim.writeback.note(file, offset..offset + bytes.len() as u64);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
-use swathe_core::{Error, ErrorKind, Footprint, Journal, Naming, Position, Result};
+use swathe_core::{Disk, Error, ErrorKind, Footprint, Journal, Naming, Position, Result};
 use tempfile::NamedTempFile;
 
 use crate::checksum::checksum;
@@ -134,8 +134,12 @@ impl OutputPlace {
     }
 
     /// Bytes free on the output's disk for this user.
-    pub(crate) fn free_bytes(&self) -> Option<u64> {
-        free_bytes(&self.folder)
+    pub(crate) fn disk(&self) -> Option<Disk> {
+        file_system::disk(&self.folder)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.disk().map(|disk| disk.free_bytes)
     }
 
     /// Removes a file that is about to be replaced.
@@ -228,12 +232,6 @@ fn folder_of(target: &Path, path: &str) -> Result<PathBuf> {
 /// The last part of a path.
 fn file_name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Bytes free on a folder's disk for this user.
-fn free_bytes(folder: &Path) -> Option<u64> {
-    let statistics = rustix::fs::statvfs(folder).ok()?;
-    Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
 }
 
 /// What may be in an output's way.

@@ -1,7 +1,7 @@
 //! Rasters whose samples lie at regular distances in one file: what NPY, ENVI and raw files have in common.
 
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sample, SampleType,
+    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sample, SampleType,
     ScratchSize, Sink, Size, Source, TileMut, TileView, Window, with_sample,
 };
 
@@ -333,8 +333,8 @@ impl Destination for StridedDestination {
         self.strides.offset + self.strides.data_bytes().unwrap_or(u64::MAX / 2) + companion
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.place.disk()
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {

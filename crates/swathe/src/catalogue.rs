@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use swathe_core::{
     Beside, Destination, Error, Operator, ParameterKind, Parameters, RasterInfo, Result, Scalar, Source,
@@ -183,15 +184,14 @@ impl Catalogue for Formats {
         })
     }
 
-    fn interim(&self, name: &str) -> MakeInterim {
+    fn interim(&self, name: &str, block_columns: usize) -> MakeInterim {
         let (name, folder) = (name.to_owned(), self.scratch_folder());
         let dirty_limit_bytes = self.dirty_limit_bytes;
         Box::new(move |info| {
-            let width = info.size.width;
-            let interim = Interim::new(&name, info, width, folder.clone(), dirty_limit_bytes)?;
+            let interim = Interim::new(&name, info, block_columns, folder.clone(), dirty_limit_bytes)?;
             Ok(InterimRaster {
-                destination: Box::new(InterimDestination::by_rows(interim.clone())),
-                source: Box::new(InterimSource(interim)),
+                destination: Box::new(InterimDestination::by_blocks(Arc::clone(&interim))),
+                source: Arc::new(InterimSource(interim)),
             })
         })
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use swathe_core::{Error, Parameter, ParameterKind, Parameters, Result, Value};
-use swathe_engine::{Pipeline, RunOptions};
+use swathe_engine::{Fusion, Pipeline, RunOptions};
 
 use crate::quantity::parse_bytes;
 
@@ -32,6 +32,9 @@ pub struct RunSettings {
     /// Tile size, such as `1024x512`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tile: Option<String>,
+    /// Whether a chain is run in one sweep: `auto`, `always` or `never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<String>,
     /// Whether the output is flushed to the disk before it gets its name; yes where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush: Option<bool>,
@@ -64,6 +67,7 @@ impl RunSettings {
             memory: self.memory.or(other.memory),
             threads: self.threads.or(other.threads),
             tile: self.tile.or(other.tile),
+            fuse: self.fuse.or(other.fuse),
             flush: self.flush.or(other.flush),
             scratch: self.scratch.or(other.scratch),
             io: self.io.or(other.io),
@@ -89,10 +93,19 @@ impl RunSettings {
             Parameter::optional("tile", ParameterKind::Size { greatest: 1 << 30 }, None, "tile size");
         let tile = self.tile.iter().map(|tile| ("tile".to_owned(), Value::Text(tile.clone())));
         let tile = Parameters::check(&[parameter], tile)?.size("tile")?;
+        let fusion = match self.fuse.as_deref() {
+            None | Some("auto") => Fusion::Auto,
+            Some("always") => Fusion::Always,
+            Some("never") => Fusion::Never,
+            Some(word) => {
+                return Err(Error::usage(format!("--fuse: `{word}` is not one of auto, always, never")));
+            }
+        };
         Ok(RunOptions {
             memory_bytes: memory,
             threads: self.threads,
             tile,
+            fusion,
             skip_flush: self.flush == Some(false),
         })
     }
@@ -165,6 +178,8 @@ mod tests {
         assert!(
             Job::from_toml(&JOB.replace("threads", "thread")).unwrap_err().to_string().contains("thread")
         );
+        let job = Job::from_toml(&JOB.replace("threads = 2", "fuse = 'some'")).unwrap();
+        assert!(job.run.options().unwrap_err().to_string().starts_with("--fuse"));
         let job = Job::from_toml(&JOB.replace("64MiB", "much")).unwrap();
         assert!(job.run.options().unwrap_err().to_string().starts_with("--memory"));
     }

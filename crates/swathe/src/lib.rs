@@ -52,9 +52,9 @@ pub use swathe_core::{
     Scalar, Size, Spec, Value, Window, number_range,
 };
 pub use swathe_engine::{
-    AccountLine, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan, PlanSummary,
-    PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary, Step,
-    TimeEstimate,
+    AccountLine, Fusion, FusionSummary, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan,
+    PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary,
+    Step, StoredSummary, SweepSeconds, TimeEstimate,
 };
 pub use swathe_io::{
     Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,

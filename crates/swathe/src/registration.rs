@@ -306,7 +306,7 @@ impl<'a> Passes<'a> {
     fn reserve(&self) -> Result<()> {
         let Spectra { reference, moved, .. } = &self.spectra;
         let needed = reference.bytes().saturating_add(moved.bytes());
-        if let Some(free) = reference.free_bytes().filter(|&free| free < needed) {
+        if let Some(free) = reference.disk().map(|disk| disk.free_bytes).filter(|&free| free < needed) {
             return Err(Error::limit(format!(
                 "the spectra of both rasters need {} MiB in the scratch folder `{}`, and {} MiB are free there; \
                  `--scratch DIR` names another",

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
-use swathe_core::{ErrorKind, Result, Size};
+use swathe_core::{ErrorKind, RasterInfo, Result, Size};
+pub use swathe_engine::Fusion;
 use swathe_engine::{Graph, Limits, Plan, RunOptions, Stage};
 
 use crate::chain::Step;
-use crate::memory::{MemoryDestination, MemoryResult, MemoryShape, MemorySource};
+use crate::memory::{self, MemoryDestination, MemoryResult, MemoryShape, MemorySource};
 use crate::raster::Raster;
 
 /// A way to run a chain; none of it may show.
@@ -22,6 +23,8 @@ pub struct Way {
     pub shape: MemoryShape,
     /// The blocks that the input says it has.
     pub source_block: Size,
+    /// Whether the chain is run in one sweep.
+    pub fusion: Fusion,
 }
 
 /// How much memory a run may use.
@@ -42,12 +45,13 @@ impl Way {
             budget: Budget::Ample,
             shape: MemoryShape::ANY,
             source_block: Size::new(32, 8),
+            fusion: Fusion::Auto,
         }
     }
 
     /// With tiles that the plan chooses.
     pub const fn chosen(budget: Budget, threads: usize, shape: MemoryShape) -> Self {
-        Way { tile: None, threads, budget, shape, source_block: Size::new(32, 8) }
+        Way { tile: None, threads, budget, shape, source_block: Size::new(32, 8), fusion: Fusion::Auto }
     }
 }
 
@@ -72,8 +76,10 @@ pub fn run(source: &Raster, steps: &[Step], way: &Way) -> Result<Raster> {
 pub fn plan(source: &Raster, steps: &[Step], way: &Way) -> Result<(Plan, MemoryResult)> {
     let attempt = |memory_bytes: Option<u64>, tile: Option<Size>, threads: usize| {
         let (graph, result) = graph(source, steps, way)?;
-        let options = RunOptions { memory_bytes, threads: Some(threads), tile, skip_flush: true };
-        Ok((Plan::new(graph, &options, &MACHINE)?, result))
+        let fusion = way.fusion;
+        let options = RunOptions { memory_bytes, threads: Some(threads), tile, fusion, skip_flush: true };
+        let store = |_: &str, info: RasterInfo| Ok(memory::interim(&info));
+        Ok((Plan::in_sweeps(graph, &store, &options, &MACHINE)??, result))
     };
     let Budget::LeastAnd(more) = way.budget else {
         return attempt(Some(1 << 40), way.tile, way.threads);

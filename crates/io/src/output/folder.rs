@@ -11,13 +11,13 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use swathe_core::{Error, Files, FolderMark, Footprint, Journal, Naming, Position, Result};
+use swathe_core::{Disk, Error, Files, FolderMark, Footprint, Journal, Naming, Position, Result};
 use tempfile::TempDir;
 
 use super::{Begin, Existing, file_name_of, folder_of, umask};
 use crate::checksum::checksum;
 use crate::journal::{KeptNames, flush_folder};
-use crate::mapping;
+use crate::{file_system, mapping};
 
 /// A file takes whole blocks of the disk, and an entry of its folder.
 const FILE_OVERHEAD: u64 = 128;
@@ -95,8 +95,8 @@ impl FolderPlace {
     }
 
     /// Bytes free on the output's disk for this user.
-    pub(crate) fn free_bytes(&self) -> Option<u64> {
-        super::free_bytes(&self.folder)
+    pub(crate) fn disk(&self) -> Option<Disk> {
+        file_system::disk(&self.folder)
     }
 
     /// Begins the folder under a temporary name.

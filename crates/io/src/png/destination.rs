@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use png::ColorType;
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType, ScratchSize,
-    Sink, Size, TileView, Turns,
+    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
+    ScratchSize, Sink, Size, TileView, Turns,
 };
 
 use super::pieces::{Encoder, NO_BYTES, Pieces, head, joined, tail};
@@ -134,8 +134,8 @@ impl Destination for PngDestination {
         self.head().len() as u64 + pieces * self.pieces.most_bytes() as u64 + tail(NO_BYTES).len() as u64
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.place.disk()
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {

@@ -12,7 +12,7 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-use swathe_core::{Destination, Error, Footprint, Halo, Position, RasterInfo, Result, Sink, Size};
+use swathe_core::{Destination, Disk, Error, Footprint, Halo, Position, RasterInfo, Result, Sink, Size};
 
 pub use reduce::OverviewMethod;
 
@@ -208,8 +208,8 @@ impl Destination for CogDestination {
         self.file_bytes.saturating_add(self.spill.as_ref().map_or(0, |(_, bytes)| *bytes))
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.place.disk()
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {

@@ -3,7 +3,7 @@
 //! any tiles, workers and budget.
 
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sink, Size, TileView,
+    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sink, Size, TileView,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
@@ -83,8 +83,8 @@ impl Destination for CompressedDestination {
         self.file_bytes
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.place.disk()
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {

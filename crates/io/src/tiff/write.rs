@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use swathe_core::{
-    Destination, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink, Size,
-    TileMut, TileView, Window,
+    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink,
+    Size, TileMut, TileView, Window,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
@@ -364,8 +364,8 @@ impl Destination for TiffDestination {
         self.file_bytes
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.place.disk()
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use swathe_core::{
-    Destination, Error, Files, Footprint, Frame, GeoTransform, Journal, Position, RasterInfo, Result,
+    Destination, Disk, Error, Files, Footprint, Frame, GeoTransform, Journal, Position, RasterInfo, Result,
     SampleType, Scalar, ScratchSize, Sink, Size, TileView,
 };
 
@@ -250,8 +250,8 @@ impl Destination for ZarrDestination {
         self.layout.blocks().count().saturating_mul(chunk).saturating_add(head)
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
+    fn disk(&self) -> Option<Disk> {
+        self.place.disk()
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {

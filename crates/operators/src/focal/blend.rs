@@ -233,6 +233,10 @@ impl<A: Real> Operator for Blend<A> {
         self.parts.iter().fold(size, |size, part| part.scratch(size, block)).bytes()
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        self.plan.output.bands as f64 * self.parts.iter().map(|part| part.kernel.nanoseconds()).sum::<f64>()
+    }
+
     fn process(
         &self,
         inputs: &[TileView<'_>],

@@ -42,6 +42,15 @@ pub(crate) enum Kernel<A> {
 }
 
 impl<A: Real> Kernel<A> {
+    /// About how long a pixel takes. Measured with `gaussian`: 642 weights 32 ns in `f32` and 68 ns in `f64`.
+    pub(crate) fn nanoseconds(&self) -> f64 {
+        let weights = match self {
+            Kernel::Separable { x, y } => x.len() + y.len(),
+            Kernel::Direct { size, .. } => size.pixels(),
+        };
+        0.5 + 0.013 * (weights * size_of::<A>()) as f64
+    }
+
     pub(crate) fn size(&self) -> Size {
         match self {
             Kernel::Separable { x, y } => Size::new(x.len(), y.len()),
@@ -390,6 +399,10 @@ impl<A: Real> Operator for Correlation<A> {
         let plane = |size| Plane::scratch(&self.plan.kernel, size, block);
         let planes = plane(plane(ScratchSize::new()));
         planes.with::<u8>(block + self.size().width - 1).with::<u8>(block).bytes()
+    }
+
+    fn pixel_nanoseconds(&self) -> f64 {
+        self.plan.output.bands as f64 * self.plan.kernel.nanoseconds()
     }
 
     fn process(

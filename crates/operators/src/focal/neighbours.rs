@@ -268,6 +268,11 @@ impl<A: Real> Operator for Neighbours<A> {
         ring.with::<A>(output.width).with::<u8>(output.width).bytes()
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        // From `tpi`, 4 ns, to `aspect`, 11 ns.
+        8.0 * self.output.bands as f64
+    }
+
     fn process(
         &self,
         inputs: &[TileView<'_>],

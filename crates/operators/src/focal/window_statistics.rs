@@ -51,6 +51,11 @@ pub(crate) trait FinishPixel: Send + Sync {
 
 /// A formula of the pixels of a window and their statistics.
 pub(crate) trait FinishWindow: Send + Sync {
+    /// About how long a pixel takes: by all of its window, as `frost` does in 15 ns for 7 x 7 and 47 ns for 15 x 15.
+    fn nanoseconds(&self, window: Size) -> f64 {
+        0.25 * window.pixels() as f64
+    }
+
     /// Turns `variances` into the output. All are of the same length.
     fn row(&self, around: &Surroundings<'_>, means: &[f64], variances: &mut [f64]);
 }
@@ -250,6 +255,14 @@ impl Operator for OfWindow {
             Finish::OfWindow(_) => Surroundings::scratch(size, self.window, near),
         }
         .bytes()
+    }
+
+    fn pixel_nanoseconds(&self) -> f64 {
+        let finish = match &self.finish {
+            Finish::OfPixel(_) => 0.5,
+            Finish::OfWindow(filter) => filter.nanoseconds(self.window),
+        };
+        self.output.bands as f64 * (2.5 + finish)
     }
 
     fn process(

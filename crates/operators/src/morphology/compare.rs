@@ -243,6 +243,11 @@ impl<T: Keyed> Operator for Compare<T> {
         own.bytes().saturating_add(keys.max(flags))
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        // From `erode`, 0.4 ns in `u8` and 1.3 ns in `f32`, to `tophat` by a disk, 3 ns and 10 ns.
+        self.parts.output.bands as f64 * 0.6 * size_of::<T>() as f64
+    }
+
     fn process(
         &self,
         inputs: &[TileView<'_>],

@@ -177,6 +177,10 @@ impl Operator for Cast {
         self.rows.scratch(output.width).bytes()
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        0.4 * self.output.bands as f64
+    }
+
     fn process(
         &self,
         inputs: &[TileView<'_>],

@@ -128,6 +128,10 @@ impl Operator for Copy {
         0
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        0.4 * self.output.bands as f64
+    }
+
     fn process(&self, inputs: &[TileView<'_>], output: &mut TileMut<'_>, _: &mut Frame<'_>) -> Result<()> {
         let input = &inputs[0];
         for y in 0..output.window().height {

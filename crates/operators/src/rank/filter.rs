@@ -65,6 +65,16 @@ pub(crate) trait Method<T>: Send + Sync {
     /// What it takes for a tile of `output` pixels.
     fn scratch(&self, size: ScratchSize, settings: &Settings<T>, output: Size) -> ScratchSize;
 
+    /// About how long a pixel of a band takes. Measured with medians: histograms of 8 bits take 7 to 18 ns for windows of
+    /// 11 x 11 to 101 x 101, of 16 bits 24 to 50 ns, and `f32` 108 to 540 ns.
+    fn nanoseconds(&self, settings: &Settings<T>) -> f64 {
+        match size_of::<T>() {
+            1 => 10.0,
+            2 => 30.0,
+            _ => (settings.footprint.count as f64).min(450.0),
+        }
+    }
+
     /// Computes one band.
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>);
 }
@@ -151,6 +161,10 @@ impl<T: Keyed> Operator for RankFilter<T> {
         let need = self.settings.footprint.need_with_centre(Window::whole(output)).size();
         let flags = if self.settings.validity.can_fail() { need.pixels() } else { 0 };
         self.method.scratch(ScratchSize::new().with::<u8>(flags), &self.settings, output).bytes()
+    }
+
+    fn pixel_nanoseconds(&self) -> f64 {
+        self.settings.output.bands as f64 * self.method.nanoseconds(&self.settings)
     }
 
     fn process(

@@ -14,6 +14,11 @@ impl<T: Keyed> Method<T> for Selection {
         size.with::<T::Key>(settings.footprint.count).with::<u8>(output.width)
     }
 
+    fn nanoseconds(&self, settings: &Settings<T>) -> f64 {
+        // `mode` of 5 x 5 takes 165 ns, and of 25 x 25 6100 ns.
+        8.0 * settings.footprint.count as f64
+    }
+
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
         let taps = scratch.take::<T::Key>(band.settings.footprint.count);
         let valid = scratch.take::<u8>(band.ground.made.width);

@@ -75,6 +75,11 @@ impl<T: Keyed> Method<T> for Small {
             .with::<u8>(output.width)
     }
 
+    fn nanoseconds(&self, settings: &Settings<T>) -> f64 {
+        // Medians of 3 x 3 to 7 x 7: 0.5 to 10 ns in `u8`, 0.9 to 15 ns in `u16`, 2 to 34 ns in `f32`.
+        0.1 * (settings.footprint.count * size_of::<T>()) as f64
+    }
+
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
         let (footprint, made) = (&band.settings.footprint, band.ground.made);
         let hull = footprint.hull.size();

@@ -278,6 +278,11 @@ impl<A: Real> Operator for Weigh<A> {
             .bytes()
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        // From `cubic` to twice the size, 2.5 ns, to `lanczos` to 0.37 of it, 10 ns.
+        5.0 * self.plan.output.bands as f64
+    }
+
     fn process(
         &self,
         inputs: &[TileView<'_>],
