@@ -44,6 +44,11 @@ pub trait Source: Send + Sync {
     /// Damaged, where the file does not hold what it promised; Io, where it cannot be read.
     fn read(&self, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()>;
 
+    /// Whether a window of whole blocks of this width is read straight into a tile as wide, without a copy between.
+    fn reads_straight(&self, _width: usize) -> bool {
+        false
+    }
+
     /// Checks that the file is still the one that was opened.
     ///
     /// # Errors

@@ -190,6 +190,16 @@ impl<'a> TileView<'a> {
             [..self.window.width * self.kind.sample_type.size()]
     }
 
+    /// The bytes of `count` rows of `band` from row `y` on, where nothing lies between them: of whole rows of a buffer, and of one row.
+    ///
+    /// # Panics
+    /// As [`TileView::row_bytes`].
+    pub fn rows_bytes(&self, band: usize, y: usize, count: usize) -> Option<&'a [u8]> {
+        let rows = rows_together(self.window, self.kind, self.row_stride, y, count)?;
+        assert!(band < self.kind.bands, "band {band} is outside the tile");
+        Some(&self.data[band * self.band_stride..][rows])
+    }
+
     /// Row `y` of the mask, where there is one: 0 = no data.
     #[inline]
     pub fn mask_row(&self, y: usize) -> Option<&'a [u8]> {
@@ -221,6 +231,23 @@ impl<'a> TileView<'a> {
         // The constructors guarantee that the last sample of this shape lies inside `data`.
         ArrayView3::from_shape(shape.strides(strides), samples).expect("strides checked at construction")
     }
+}
+
+/// Where `count` rows of a band lie from row `y` on, where nothing lies between them.
+fn rows_together(
+    window: Window,
+    kind: TileKind,
+    row_stride: usize,
+    y: usize,
+    count: usize,
+) -> Option<std::ops::Range<usize>> {
+    assert!(
+        count <= window.height && y <= window.height - count,
+        "{count} rows from {y} on are not in the tile"
+    );
+    let row = window.width * kind.sample_type.size();
+    let start = y * row_stride;
+    (count == 1 || row == row_stride).then(|| start..start + count * row)
 }
 
 /// A borrowed tile to fill, with strides in bytes.
@@ -291,6 +318,16 @@ impl TileMut<'_> {
         );
         let length = self.window.width * self.kind.sample_type.size();
         &mut self.data[band * self.band_stride + y * self.row_stride..][..length]
+    }
+
+    /// As [`TileView::rows_bytes`], to fill.
+    ///
+    /// # Panics
+    /// As [`TileMut::row_bytes_mut`].
+    pub fn rows_bytes_mut(&mut self, band: usize, y: usize, count: usize) -> Option<&mut [u8]> {
+        let rows = rows_together(self.window, self.kind, self.row_stride, y, count)?;
+        assert!(band < self.kind.bands, "band {band} is outside the tile");
+        Some(&mut self.data[band * self.band_stride..][rows])
     }
 
     /// Row `y` of `band`, which must not be the first, behind the row above it.
@@ -447,6 +484,20 @@ mod tests {
         let array = crop.array::<i16>();
         assert_eq!(array.dim(), (2, 2, 2));
         assert_eq!(array[[0, 1, 1]], 22);
+    }
+
+    #[test]
+    fn rows_lie_together_where_nothing_is_between_them() {
+        let mut buffer = ramp();
+        let whole = buffer.view();
+        let rows = whole.rows_bytes(1, 1, 2).unwrap();
+        assert_eq!(bytemuck::cast_slice::<u8, i16>(rows), [110, 111, 112, 113, 120, 121, 122, 123]);
+        let crop = whole.crop(Window::new(11, 21, 2, 2));
+        assert!(crop.rows_bytes(0, 0, 2).is_none());
+        assert_eq!(crop.rows_bytes(0, 1, 1), Some(crop.row_bytes(0, 1)));
+        buffer.view_mut().rows_bytes_mut(0, 0, 3).unwrap().fill(0);
+        assert_eq!(buffer.view().row::<i16>(0, 2), [0; 4]);
+        assert_eq!(buffer.view().row::<i16>(1, 0), [100, 101, 102, 103]);
     }
 
     #[test]

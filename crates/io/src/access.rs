@@ -1,10 +1,11 @@
 //! Opened input files: their identity, and their bytes by range.
 
 use std::fs::{File, Metadata};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use swathe_core::{Error, ErrorKind, Result};
+use swathe_core::{Error, ErrorKind, Result, TileMut};
 
 use crate::{file_system, mapping};
 
@@ -138,6 +139,27 @@ impl InputFile {
         })?;
         self.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Reads some rows of a band of a tile, which lie from `offset` on as they do in memory, straight into it. Does nothing and
+    /// returns false where bytes are reached by a map, or rows of the tile do not follow one another without a gap.
+    ///
+    /// # Errors
+    /// As [`InputFile::read_at`].
+    pub(crate) fn read_rows_at(
+        &self,
+        offset: u64,
+        tile: &mut TileMut<'_>,
+        band: usize,
+        rows: Range<usize>,
+    ) -> Result<bool> {
+        if self.method == AccessMethod::Mmap {
+            return Ok(false);
+        }
+        match tile.rows_bytes_mut(band, rows.start, rows.len()) {
+            Some(bytes) => self.read_at(offset, bytes).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Runs `read` over `length` bytes from `offset` on: mapped, or read into `buffer`, which has room for them.

@@ -45,6 +45,10 @@ impl Source for WithNodata {
         self.source.read(output, scratch)
     }
 
+    fn reads_straight(&self, width: usize) -> bool {
+        self.source.reads_straight(width)
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.source.check_unchanged()
     }

@@ -185,6 +185,7 @@ impl OutputPlace {
                 file,
                 place: self,
                 method,
+                turn: Mutex::default(),
                 writeback,
                 written: AtomicU64::new(0),
                 removed: 0..0,
@@ -204,7 +205,15 @@ impl OutputPlace {
             })?,
         }
         let writeback = WriteBack::new(dirty_limit_bytes);
-        Ok(OutputFile { file, place: self, method, writeback, written: AtomicU64::new(0), removed: 0..0 })
+        Ok(OutputFile {
+            file,
+            place: self,
+            method,
+            turn: Mutex::default(),
+            writeback,
+            written: AtomicU64::new(0),
+            removed: 0..0,
+        })
     }
 }
 
@@ -358,6 +367,9 @@ pub(crate) struct OutputFile {
     file: PartialFile,
     place: OutputPlace,
     method: WriteMethod,
+    /// Held by the one worker that writes: the kernel takes one writer of a file at a time, and lets the others burn their
+    /// processors' time until they may. Here they sleep.
+    turn: Mutex<()>,
     writeback: WriteBack,
     written: AtomicU64,
     /// What was taken out of the file before this run: everything behind is told of as if it were still there.
@@ -388,6 +400,7 @@ impl OutputFile {
         let sum = footprint.is_recorded().then(|| checksum(bytes));
         match self.method {
             WriteMethod::Pwrite => {
+                let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
                 self.file.as_file().write_all_at(bytes, at).map_err(|error| self.cannot_write(error))?
             }
             WriteMethod::Mmap => {

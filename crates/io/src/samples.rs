@@ -2,6 +2,11 @@
 
 use crate::tiff::directory::ByteOrder;
 
+/// Whether samples of `size` bytes in this byte order lie as they do in memory.
+pub(crate) fn is_native(size: usize, order: ByteOrder) -> bool {
+    size == 1 || order == ByteOrder::NATIVE
+}
+
 /// Copies sample `sample` of every pixel of `stored`, which holds `samples` of `size` bytes for each, to `target`,
 /// which holds one for each, in native byte order.
 pub(crate) fn gather(
@@ -12,11 +17,12 @@ pub(crate) fn gather(
     order: ByteOrder,
     target: &mut [u8],
 ) {
+    let swap = !is_native(size, order);
     match size {
-        1 => gather_words::<1>(stored, sample, samples, false, target),
-        2 => gather_words::<2>(stored, sample, samples, order != ByteOrder::NATIVE, target),
-        4 => gather_words::<4>(stored, sample, samples, order != ByteOrder::NATIVE, target),
-        _ => gather_words::<8>(stored, sample, samples, order != ByteOrder::NATIVE, target),
+        1 => gather_words::<1>(stored, sample, samples, swap, target),
+        2 => gather_words::<2>(stored, sample, samples, swap, target),
+        4 => gather_words::<4>(stored, sample, samples, swap, target),
+        _ => gather_words::<8>(stored, sample, samples, swap, target),
     }
 }
 

@@ -132,6 +132,13 @@ impl StridedSource {
         Ok(StridedSource { file, info, strides, format })
     }
 
+    /// Whether rows of the file hold samples of one band as they are in memory.
+    fn lies_as_in_memory(&self) -> bool {
+        let strides = &self.strides;
+        let native = samples::is_native(strides.sample_type.size(), strides.order);
+        native && strides.samples() == 1 && strides.interleave != Interleave::Column
+    }
+
     /// Reads the part of some rows that a plane has in a window.
     fn read_rows(&self, plane: usize, output: &mut TileMut<'_>, buffer: &mut [u8]) -> Result<()> {
         let (strides, window) = (&self.strides, output.window());
@@ -141,8 +148,19 @@ impl StridedSource {
         let wanted = window.width * pixel;
         // Rows that follow each other without a gap are read together.
         let together = if line == wanted as u64 { (AT_ONCE / wanted.max(1)).max(1) } else { 1 };
+        let as_they_are = self.lies_as_in_memory();
         for first in (0..window.height).step_by(together) {
             let rows = together.min(window.height - first);
+            if as_they_are
+                && self.file.read_rows_at(
+                    strides.place(plane, y + first, x),
+                    output,
+                    plane,
+                    first..first + rows,
+                )?
+            {
+                continue;
+            }
             self.file.with_bytes(strides.place(plane, y + first, x), rows * wanted, buffer, |bytes| {
                 for (row, bytes) in bytes.chunks_exact(wanted).enumerate() {
                     for sample in 0..strides.samples() {
@@ -233,6 +251,10 @@ impl Source for StridedSource {
             }
         }
         Ok(())
+    }
+
+    fn reads_straight(&self, _width: usize) -> bool {
+        self.file.method() == AccessMethod::Pread && self.lies_as_in_memory()
     }
 
     fn check_unchanged(&self) -> Result<()> {
@@ -412,8 +434,14 @@ impl StridedSink {
         let row_bytes = window.width * pixel;
         let together =
             if strides.line_bytes() == row_bytes as u64 { (AT_ONCE / row_bytes.max(1)).max(1) } else { 1 };
+        let as_they_are = strides.samples() == 1 && self.masked.is_none();
         for first in (0..window.height).step_by(together) {
             let rows = together.min(window.height - first);
+            let place = strides.place(plane, y + first, x);
+            if let Some(bytes) = tile.rows_bytes(plane, first, rows).filter(|_| as_they_are) {
+                self.file.write_at(place, bytes, footprint)?;
+                continue;
+            }
             let bytes = &mut buffer[..rows * row_bytes];
             for (row, bytes) in bytes.chunks_exact_mut(row_bytes).enumerate() {
                 for sample in 0..strides.samples() {
@@ -427,7 +455,7 @@ impl StridedSink {
                     });
                 }
             }
-            self.file.write_at(strides.place(plane, y + first, x), bytes, footprint)?;
+            self.file.write_at(place, bytes, footprint)?;
         }
         Ok(())
     }

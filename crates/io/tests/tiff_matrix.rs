@@ -47,13 +47,16 @@ fn read_all(fixture: &str) -> usize {
         for access in [AccessMethod::Mmap, AccessMethod::Pread] {
             count += 1;
             let options = OpenOptions { access: Some(access), ..OpenOptions::default() };
-            // Windows that fall on no block's edge, and one of the whole raster.
+            // Windows that fall on no block's edge, one of the whole raster, blocks, and rows of blocks, which may be read straight.
             let read = open(&path, &options).and_then(|source| {
                 let info = source.info();
                 assert_eq!((info.size, info.bands), (size, number(bands)), "{name}");
                 assert_eq!(info.sample_type.name(), sample_type, "{name}");
                 let parts = samples(source.as_ref(), Size::new(9, 7))?;
-                assert_eq!(parts, samples(source.as_ref(), size)?, "{name}: windows differ from the whole");
+                let block = source.block();
+                for step in [size, block, Size::new(block.width, 5)] {
+                    assert_eq!(parts, samples(source.as_ref(), step)?, "{name}: windows of {step} differ");
+                }
                 Ok(parts)
             });
             match read {

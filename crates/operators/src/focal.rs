@@ -2,6 +2,7 @@
 
 mod blend;
 mod chained_spread;
+mod columns;
 pub mod convolve;
 mod correlation;
 pub mod difference_of_gaussians;

@@ -8,6 +8,7 @@ use swathe_core::{Error, Frame, Result, Scalar, ScratchSize, Size, Sweep, TileMu
 
 use self::decoded::{Decoded, Reading};
 use crate::access::{AccessMethod, InputFile};
+use crate::samples;
 use crate::sweep::{Blocks, blocks_kept};
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::layout::{Block, Layout};
@@ -289,6 +290,15 @@ impl Image {
                 .ok_or_else(|| Error::damaged(format!("`{}`: a block at byte {offset}", file.name())))?;
             let length = (count - 1) * stride + end - start;
             let wanted = Window { y: part.wanted.y + done as i64, height: count, ..part.wanted };
+            let top = (wanted.y - output.window().y) as usize;
+            let fills_rows = wanted.width == output.window().width && end - start == stride;
+            if fills_rows
+                && self.lies_as_in_memory()
+                && file.read_rows_at(from, output, part.plane, top..top + count)?
+            {
+                done += count;
+                continue;
+            }
             file.with_bytes(from, length, buffer, |bytes| {
                 let rows =
                     Rows { bytes, stride, packing: layout.packing, order: self.order, left: first_pixel };
@@ -297,6 +307,20 @@ impl Image {
             done += count;
         }
         Ok(())
+    }
+
+    /// Whether a window of whole blocks of this width is read straight into a tile as wide.
+    pub(crate) fn reads_straight(&self, file: &InputFile, width: usize) -> bool {
+        let layout = &self.layout;
+        let direct = self.decoded.is_none() && file.method() == AccessMethod::Pread;
+        direct && width == layout.block.width && self.lies_as_in_memory()
+    }
+
+    /// Whether a row of a block holds samples of one band as they are in memory.
+    fn lies_as_in_memory(&self) -> bool {
+        let layout = &self.layout;
+        let native = matches!(layout.packing, Packing::Native(_));
+        native && layout.samples() == 1 && samples::is_native(layout.sample_type.size(), self.order)
     }
 
     /// Reads tiles that lie one behind the other from the first on.

@@ -247,6 +247,10 @@ impl Source for TiffSource {
         Ok(())
     }
 
+    fn reads_straight(&self, width: usize) -> bool {
+        self.image.reads_straight(&self.file, width)
+    }
+
     fn check_unchanged(&self) -> Result<()> {
         self.file.check_unchanged()
     }

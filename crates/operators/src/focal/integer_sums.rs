@@ -1,12 +1,17 @@
 //! Exact sums of integers over a window, at the same cost for any size: sums of columns that take a row in and let one
-//! go, and running sums along each row of them (McDonnell 1981). Integers wrap and come back, so nothing is lost.
+//! go, and running sums along each row of them (McDonnell 1981). Integers wrap and come back, so nothing is lost. Few columns are
+//! added one after the other, in vectors: a running sum is one addition after the other.
 
 use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
 use swathe_core::{Frame, Sample, ScratchSize, Size, TileView};
 
+use super::columns::{Added, add_columns};
 use crate::rows::{LoadRows, Real};
 use crate::simd::level;
+
+/// The widest window whose columns are added one after the other.
+const DIRECT: usize = 8;
 
 /// An integer of at most 64 bits.
 pub(crate) trait Whole: Copy {
@@ -57,12 +62,9 @@ impl Whole for i64 {
 }
 
 /// What integers are summed in. Only the sums over whole windows need to fit.
-pub(crate) trait Total: Sample + Whole {
+pub(crate) trait Total: Sample + Whole + Added {
     /// The low bits of a number.
     fn of(number: i64) -> Self;
-
-    /// The sum, wrapped.
-    fn plus(self, other: Self) -> Self;
 
     /// The difference, wrapped.
     fn minus(self, other: Self) -> Self;
@@ -75,11 +77,6 @@ impl Total for i32 {
     }
 
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
-    }
-
-    #[inline(always)]
     fn minus(self, other: Self) -> Self {
         self.wrapping_sub(other)
     }
@@ -89,11 +86,6 @@ impl Total for i64 {
     #[inline(always)]
     fn of(number: i64) -> Self {
         number
-    }
-
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
     }
 
     #[inline(always)]
@@ -143,6 +135,10 @@ impl<'a, C: Total> IntegerSums<'a, C> {
 
     /// Sums over each window that is `width` columns wide: `sums[x]` covers columns `x..x + width`.
     pub(crate) fn sum(&mut self, width: usize, sums: &mut [C]) {
+        if width <= DIRECT {
+            dispatch!(level(), simd => add_columns(simd, self.columns, width, sums));
+            return;
+        }
         run_along(self.columns, self.before);
         dispatch!(level(), simd => differences(simd, self.before, width, sums));
     }
@@ -266,7 +262,13 @@ mod tests {
         let rows: Vec<Vec<i64>> = (0..9)
             .map(|y| (0..12).map(|x| (x * 7 + y * 5) % 13 * 100_000_000 - 600_000_000).collect())
             .collect();
-        let (width, height) = (3, 2);
+        for width in [1, 3, DIRECT, DIRECT + 1] {
+            assert_sums_of(&rows, width);
+        }
+    }
+
+    fn assert_sums_of(rows: &[Vec<i64>], width: usize) {
+        let height = 2;
         let bytes = IntegerSums::<i32>::scratch(ScratchSize::new(), 12).bytes();
         let mut scratch = Scratch::with_capacity(bytes);
         let mut frame = scratch.frame();
@@ -278,7 +280,7 @@ mod tests {
                 sums.replace(&rows[y], &rows[y - height]);
             }
             if y + 1 >= height {
-                let mut found = [0; 10];
+                let mut found = vec![0; 13 - width];
                 sums.sum(width, &mut found);
                 for (x, &found) in found.iter().enumerate() {
                     let window = || rows[y + 1 - height..=y].iter().flat_map(|row| &row[x..x + width]);

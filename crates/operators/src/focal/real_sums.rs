@@ -18,6 +18,7 @@ use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
 use swathe_core::{Frame, ScratchSize, Size, Window};
 
+use super::columns::add_columns;
 use crate::simd::level;
 
 /// Rows that go through the sums along x side by side: additions wait for each other along a row, not across rows.
@@ -25,9 +26,6 @@ const ROWS: usize = 4;
 
 /// The widest window whose pixels are added one after the other.
 const DIRECT: usize = 16;
-
-/// Sums that are made side by side.
-const LANES: usize = 16;
 
 /// The work space of window sums over one band of a tile.
 pub(crate) struct RealSums<'a> {
@@ -223,27 +221,6 @@ fn square<S: Simd>(_: S, numbers: &[f64], squares: &mut [f64]) {
     assert_eq!(numbers.len(), squares.len());
     for (square, &number) in squares.iter_mut().zip(numbers) {
         *square = number * number;
-    }
-}
-
-/// `sums[x] = line[x] + ... + line[x + count - 1]`, in that order.
-#[simd]
-fn add_columns<S: Simd>(_: S, line: &[f64], count: usize, sums: &mut [f64]) {
-    assert!(count > 0 && line.len() + 1 >= sums.len() + count);
-    let whole = sums.len() / LANES * LANES;
-    for x in (0..whole).step_by(LANES) {
-        let mut totals = [0.0; LANES];
-        totals.copy_from_slice(&line[x..x + LANES]);
-        for i in 1..count {
-            let next = &line[x + i..][..LANES];
-            for lane in 0..LANES {
-                totals[lane] += next[lane];
-            }
-        }
-        sums[x..x + LANES].copy_from_slice(&totals);
-    }
-    for x in whole..sums.len() {
-        sums[x] = line[x + 1..x + count].iter().fold(line[x], |sum, next| sum + next);
     }
 }
 

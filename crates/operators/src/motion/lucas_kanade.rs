@@ -8,7 +8,7 @@ use swathe_core::{
 };
 
 use super::products::{PRODUCTS, Pair, Rows};
-use super::solve::{Solved, Sums, solve};
+use super::solve::{Demand, Solved, Sums, solve};
 use crate::focal::real_sums::RealSums;
 use crate::rows::{StoreRows, loader, storer};
 
@@ -111,24 +111,29 @@ impl Operator for LucasKanade {
         let whole = self.pair.all_valid(inputs);
         let stride = self.stride(window.width);
         let summed = window.grow(Halo::square(self.options.radius));
-        let side_by_side = Window::new(summed.x, summed.y, PRODUCTS * stride, summed.height);
-        let mut sums = RealSums::take(scratch, self.window(), side_by_side);
         let width = inputs[0].window().width;
         let mut rows = Rows::take(scratch, width, self.pair.bands, whole);
+        let side_by_side = Window::new(summed.x, summed.y, rows.pieces() * stride, summed.height);
+        let mut sums = RealSums::take(scratch, self.window(), side_by_side);
         let mut solved = Solved {
             dx: scratch.take(window.width),
             dy: scratch.take(window.width),
             confidence: scratch.take(window.width),
         };
         let flags = (scratch.take::<u8>(width), scratch.take::<u8>(width));
+        let pixels = self.window().pixels() as f64;
+        let demand = Demand {
+            exact: self.exact,
+            pixels,
+            least_eigenvalue: self.options.least_eigenvalue,
+            confidence: self.output.bands > 2,
+        };
         sums.run(
             |y, line| rows.products(&self.pair, inputs, y, stride, line),
             |y, sums| {
                 let piece = |number: usize| &sums[number * stride..][..window.width];
                 let [xx, yy, xy, xt, yt] = [0, 1, 2, 3, 4].map(piece);
-                let pixels = self.window().pixels() as f64;
-                let sums = Sums { xx, yy, xy, xt, yt };
-                solve(self.exact, pixels, self.options.least_eigenvalue, sums, &mut solved);
+                solve(demand, Sums { xx, yy, xy, xt, yt }, &mut solved);
                 let inner = self.inner(window, y);
                 solved.clear_outside(&inner);
                 self.store_row(output, y, &solved);
@@ -136,7 +141,7 @@ impl Operator for LucasKanade {
                     self.pair.flags(inputs, y + self.options.radius + 1, flags.0, flags.1);
                     let valid = &mut flags.0[self.options.radius + 1..][..window.width];
                     let enough = if self.options.policy == NodataPolicy::Propagate { pixels } else { 1.0 };
-                    for (valid, &count) in valid[inner.clone()].iter_mut().zip(&piece(5)[inner]) {
+                    for (valid, &count) in valid[inner.clone()].iter_mut().zip(&piece(PRODUCTS - 1)[inner]) {
                         *valid &= u8::from(count >= enough);
                     }
                     (0..self.output.bands).for_each(|band| self.store.fill(output, band, y, 0, valid));

@@ -8,7 +8,7 @@ use swathe_core::{Frame, ScratchSize, TileView};
 use crate::rows::LoadRows;
 use crate::simd::level;
 
-/// Places of the sums in a row: `xx, yy, xy, xt, yt`, and how many pixels went into them.
+/// Places of the sums in a row: `xx, yy, xy, xt, yt`, and how many pixels went into them, which need not be counted where all are data.
 pub(super) const PRODUCTS: usize = 6;
 
 /// The readers of two rasters.
@@ -87,7 +87,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The products around row `y + 1` of the tiles, `PRODUCTS` pieces of `stride` numbers; `y` counts up from 0.
+    /// The pieces of `stride` numbers that [`Rows::products`] fills.
+    pub(super) fn pieces(&self) -> usize {
+        if self.whole { PRODUCTS - 1 } else { PRODUCTS }
+    }
+
+    /// The products around row `y + 1` of the tiles, in pieces of `stride` numbers; `y` counts up from 0.
     pub(super) fn products(
         &mut self,
         pair: &Pair,
@@ -100,10 +105,12 @@ impl<'a> Rows<'a> {
             self.enter(pair, &inputs[0], row);
         }
         let width = self.width;
-        products.fill(0.0);
         let (sums, count) = products.split_at_mut((PRODUCTS - 1) * stride);
-        let count = &mut count[..width - 2];
+        // No window reaches what lies between two pieces, but it is to be numbers.
+        sums.chunks_exact_mut(stride).for_each(|piece| piece[width - 2..].fill(0.0));
+        let (count, between) = count.split_at_mut(if self.whole { 0 } else { width - 2 });
         count.fill(1.0);
+        between.fill(0.0);
         for band in 0..pair.bands {
             if self.whole {
                 pair.next.load(&inputs[1], band, y + 1, self.next);
@@ -113,7 +120,11 @@ impl<'a> Rows<'a> {
             }
             let row = |slot: usize| &self.ring[(band * 3 + slot % 3) * width..][..width];
             let around = Around { above: row(y), middle: row(y + 1), below: row(y + 2), next: self.next };
-            dispatch!(level(), simd => add_products(simd, around, stride, sums));
+            if band == 0 {
+                dispatch!(level(), simd => set_products(simd, around, stride, sums));
+            } else {
+                dispatch!(level(), simd => add_products(simd, around, stride, sums));
+            }
         }
         if !self.whole {
             let flags = |slot: usize| &self.ring_flags[slot % 3 * width..][..width];
@@ -147,26 +158,62 @@ struct Around<'a> {
     next: &'a [f64],
 }
 
+/// The products of derivatives at one pixel, in the order of their places.
+#[inline(always)]
+fn products_of([west, east, above, below, middle, next]: [f64; 6]) -> [f64; PRODUCTS - 1] {
+    let (x, y, t) = (east - west, below - above, 2.0 * (middle - next));
+    [x * x, y * y, x * y, x * t, y * t]
+}
+
+/// The products of a row in the place of whatever stood there.
+#[simd]
+fn set_products<S: Simd>(_: S, rows: Around<'_>, stride: usize, sums: &mut [f64]) {
+    let ([west, east, above, below, middle, next], [xx, yy, xy, xt, yt]) = sides(rows, stride, sums);
+    let length = west.len();
+    for i in 0..length {
+        let products = products_of([west[i], east[i], above[i], below[i], middle[i], next[i]]);
+        // A sum begins at 0, which makes 0 of -0.
+        let [of_xx, of_yy, of_xy, of_xt, of_yt] = products.map(|product| 0.0 + product);
+        (xx[i], yy[i], xy[i]) = (of_xx, of_yy, of_xy);
+        (xt[i], yt[i]) = (of_xt, of_yt);
+    }
+}
+
 #[simd]
 fn add_products<S: Simd>(_: S, rows: Around<'_>, stride: usize, sums: &mut [f64]) {
+    let ([west, east, above, below, middle, next], [xx, yy, xy, xt, yt]) = sides(rows, stride, sums);
+    let length = west.len();
+    for i in 0..length {
+        let products = products_of([west[i], east[i], above[i], below[i], middle[i], next[i]]);
+        let [of_xx, of_yy, of_xy, of_xt, of_yt] = products;
+        xx[i] += of_xx;
+        yy[i] += of_yy;
+        xy[i] += of_xy;
+        xt[i] += of_xt;
+        yt[i] += of_yt;
+    }
+}
+
+/// What lies west, east, above, below and at each pixel, the next raster there, and the places of its products; all of one length.
+#[inline(always)]
+fn sides<'r, 's>(
+    rows: Around<'r>,
+    stride: usize,
+    sums: &'s mut [f64],
+) -> ([&'r [f64]; 6], [&'s mut [f64]; PRODUCTS - 1]) {
     let length = rows.middle.len() - 2;
-    let (above, below) = (&rows.above[1..=length], &rows.below[1..=length]);
-    let (west, middle, east) = (&rows.middle[..length], &rows.middle[1..=length], &rows.middle[2..]);
-    let next = &rows.next[1..=length];
     let (xx, rest) = sums.split_at_mut(stride);
     let (yy, rest) = rest.split_at_mut(stride);
     let (xy, rest) = rest.split_at_mut(stride);
     let (xt, yt) = rest.split_at_mut(stride);
-    let (xx, yy, xy) = (&mut xx[..length], &mut yy[..length], &mut xy[..length]);
-    let (xt, yt) = (&mut xt[..length], &mut yt[..length]);
-    assert_eq!(east.len(), length);
-    for i in 0..length {
-        let (x, y) = (east[i] - west[i], below[i] - above[i]);
-        let t = 2.0 * (middle[i] - next[i]);
-        xx[i] += x * x;
-        yy[i] += y * y;
-        xy[i] += x * y;
-        xt[i] += x * t;
-        yt[i] += y * t;
-    }
+    let from = [
+        &rows.middle[..length],
+        &rows.middle[2..][..length],
+        &rows.above[1..][..length],
+        &rows.below[1..][..length],
+        &rows.middle[1..][..length],
+        &rows.next[1..][..length],
+    ];
+    let [xx, yy, xy, xt, yt] = [xx, yy, xy, xt, yt].map(|row| &mut row[..length]);
+    (from, [xx, yy, xy, xt, yt])
 }

@@ -37,41 +37,81 @@ impl Solved<'_> {
     }
 }
 
+/// What is asked of a solution.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    /// Whether all sums are integers, so that their products are to be exact.
+    pub(super) exact: bool,
+    /// The window's size.
+    pub(super) pixels: f64,
+    /// Pixels of less confidence have no flow.
+    pub(super) least_eigenvalue: f64,
+    /// Whether the confidence itself is wanted; else it may be left out.
+    pub(super) confidence: bool,
+}
+
 /// Sums below this have products whose differences are exact in `f64`.
 const EXACT_BELOW: f64 = (1 << 26) as f64;
+/// Pixels that are looked at together for whether their products are exact. In a scene of 12 bits and a window of 5 x 5, sums of one
+/// pixel in 2000 are too large, which is one piece in 130, but one row in 3.
+const PIECE: usize = 64;
+/// Numbers whose greatest is found side by side.
+const LANES: usize = 16;
 
-/// Solves a row. `exact` says that all sums are integers; `pixels` is the window's size.
-pub(super) fn solve(
-    exact: bool,
-    pixels: f64,
-    least_eigenvalue: f64,
-    sums: Sums<'_>,
-    solved: &mut Solved<'_>,
-) {
-    if exact && dispatch!(level(), simd => greatest(simd, sums)) >= EXACT_BELOW {
-        solve_integers(pixels, least_eigenvalue, sums, solved);
-    } else {
-        dispatch!(level(), simd => solve_reals(simd, pixels, least_eigenvalue, sums, solved));
+impl<'a> Sums<'a> {
+    fn part(&self, range: Range<usize>) -> Sums<'a> {
+        let [xx, yy, xy, xt, yt] =
+            [self.xx, self.yy, self.xy, self.xt, self.yt].map(|row| &row[range.clone()]);
+        Sums { xx, yy, xy, xt, yt }
     }
 }
 
-#[simd]
-fn greatest<S: Simd>(_: S, sums: Sums<'_>) -> f64 {
-    let rows = [sums.xx, sums.yy, sums.xy, sums.xt, sums.yt];
-    rows.into_iter().fold(0.0, |greatest, row| {
-        // Lanes that do not wait for each other; the greatest is the same in any order.
-        let mut lanes = [greatest; 16];
-        for chunk in row.chunks(16) {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane = if value.abs() > *lane { value.abs() } else { *lane };
-            }
-        }
-        lanes.into_iter().fold(0.0, f64::max)
-    })
+/// Solves a row.
+pub(super) fn solve(demand: Demand, sums: Sums<'_>, solved: &mut Solved<'_>) {
+    dispatch!(level(), simd => solve_row(simd, demand, sums, solved));
 }
 
 #[simd]
-fn solve_reals<S: Simd>(_: S, pixels: f64, least: f64, sums: Sums<'_>, solved: &mut Solved<'_>) {
+fn solve_row<S: Simd>(_: S, demand: Demand, sums: Sums<'_>, solved: &mut Solved<'_>) {
+    let length = solved.dx.len();
+    for start in (0..length).step_by(PIECE) {
+        let piece = start..length.min(start + PIECE);
+        let sums = sums.part(piece.clone());
+        let mut solved = Solved {
+            dx: &mut solved.dx[piece.clone()],
+            dy: &mut solved.dy[piece.clone()],
+            confidence: &mut solved.confidence[piece],
+        };
+        if demand.exact && greatest(sums) >= EXACT_BELOW {
+            solve_integers(demand, sums, &mut solved);
+        } else if demand.confidence || demand.least_eigenvalue > 0.0 {
+            solve_reals(demand, sums, &mut solved);
+        } else {
+            solve_plainly(sums, &mut solved);
+        }
+    }
+}
+
+/// The greatest of the sums. That of `xy` is none: its square is at most the product of `xx` and `yy`.
+#[inline(always)]
+fn greatest(sums: Sums<'_>) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for row in [sums.xx, sums.yy, sums.xt, sums.yt] {
+        let (whole, rest) = row.as_chunks::<LANES>();
+        for values in whole {
+            for (lane, value) in lanes.iter_mut().zip(values) {
+                *lane = if value.abs() > *lane { value.abs() } else { *lane };
+            }
+        }
+        for (lane, value) in lanes.iter_mut().zip(rest) {
+            *lane = if value.abs() > *lane { value.abs() } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(0.0, f64::max)
+}
+
+#[inline(always)]
+fn solve_reals(demand: Demand, sums: Sums<'_>, solved: &mut Solved<'_>) {
     let length = solved.dx.len();
     let (xx, yy, xy) = (&sums.xx[..length], &sums.yy[..length], &sums.xy[..length]);
     let (xt, yt) = (&sums.xt[..length], &sums.yt[..length]);
@@ -81,15 +121,32 @@ fn solve_reals<S: Simd>(_: S, pixels: f64, least: f64, sums: Sums<'_>, solved: &
         let determinant = xx[i] * yy[i] - xy[i] * xy[i];
         let east = yy[i] * xt[i] - xy[i] * yt[i];
         let south = xx[i] * yt[i] - xy[i] * xt[i];
-        confidence[i] = smaller_eigenvalue(xx[i], yy[i], xy[i], determinant) / pixels;
-        let nothing = determinant == 0.0 || confidence[i] < least;
+        confidence[i] = smaller_eigenvalue(xx[i], yy[i], xy[i], determinant) / demand.pixels;
+        let nothing = determinant == 0.0 || confidence[i] < demand.least_eigenvalue;
         (dx[i], dy[i]) = (east / determinant, south / determinant);
         dx[i] = if nothing { 0.0 } else { dx[i] };
         dy[i] = if nothing { 0.0 } else { dy[i] };
     }
 }
 
-fn solve_integers(pixels: f64, least: f64, sums: Sums<'_>, solved: &mut Solved<'_>) {
+/// As [`solve_reals`] where nobody asks for the confidence: a root and two quotients less.
+#[inline(always)]
+fn solve_plainly(sums: Sums<'_>, solved: &mut Solved<'_>) {
+    let length = solved.dx.len();
+    let (xx, yy, xy) = (&sums.xx[..length], &sums.yy[..length], &sums.xy[..length]);
+    let (xt, yt) = (&sums.xt[..length], &sums.yt[..length]);
+    let (dx, dy) = (&mut solved.dx[..length], &mut solved.dy[..length]);
+    for i in 0..length {
+        let determinant = xx[i] * yy[i] - xy[i] * xy[i];
+        let east = yy[i] * xt[i] - xy[i] * yt[i];
+        let south = xx[i] * yt[i] - xy[i] * xt[i];
+        (dx[i], dy[i]) = (east / determinant, south / determinant);
+        dx[i] = if determinant == 0.0 { 0.0 } else { dx[i] };
+        dy[i] = if determinant == 0.0 { 0.0 } else { dy[i] };
+    }
+}
+
+fn solve_integers(demand: Demand, sums: Sums<'_>, solved: &mut Solved<'_>) {
     for i in 0..solved.dx.len() {
         let whole = |row: &[f64]| i128::from(row[i] as i64);
         let (xx, yy, xy) = (whole(sums.xx), whole(sums.yy), whole(sums.xy));
@@ -97,8 +154,9 @@ fn solve_integers(pixels: f64, least: f64, sums: Sums<'_>, solved: &mut Solved<'
         let determinant = (xx * yy - xy * xy) as f64;
         let east = (yy * xt - xy * yt) as f64;
         let south = (xx * yt - xy * xt) as f64;
-        solved.confidence[i] = smaller_eigenvalue(sums.xx[i], sums.yy[i], sums.xy[i], determinant) / pixels;
-        let nothing = determinant == 0.0 || solved.confidence[i] < least;
+        let smaller = smaller_eigenvalue(sums.xx[i], sums.yy[i], sums.xy[i], determinant);
+        solved.confidence[i] = smaller / demand.pixels;
+        let nothing = determinant == 0.0 || solved.confidence[i] < demand.least_eigenvalue;
         solved.dx[i] = if nothing { 0.0 } else { east / determinant };
         solved.dy[i] = if nothing { 0.0 } else { south / determinant };
     }

@@ -312,6 +312,25 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_tile_have_fewer_values_than_the_whole() {
+        // Values that go with the column: some 12,000 in the tile, and half of them in half of it; the last part has noise over all
+        // values, so that it is counted by samples.
+        let footprint = Footprint::rectangle(Size::new(15, 13));
+        for noisy_from in [640, 400] {
+            let info = RasterInfo::new(Size::new(640, 40), 1, SampleType::U16);
+            let mut input = trial::random(info.clone(), 3);
+            for y in 0..info.size.height {
+                for (x, sample) in input.pixels.view_mut().row_mut::<u16>(0, y).iter_mut().enumerate() {
+                    *sample = if x < noisy_from { (19 * x) as u16 + (*sample & 31) } else { *sample };
+                }
+            }
+            let of = |method| output::<u16>(&input, &footprint, Place::Middle, NodataPolicy::Ignore, method);
+            let counted = of(u16::counted(&footprint, Place::Middle));
+            assert_same_bits(&of(Box::new(Selection)), &counted, "ranks of parts");
+        }
+    }
+
+    #[test]
     fn windows_of_more_than_65535_pixels_are_counted() {
         let footprint = Footprint::rectangle(Size::new(261, 255));
         let info = RasterInfo::new(Size::new(40, 9), 1, SampleType::U16);

@@ -1,5 +1,7 @@
 //! Samples of 8 bits: each is its own code.
 
+use std::ops::Range;
+
 use fearless_simd::dispatch;
 use swathe_core::{Frame, ScratchSize, Size, TileMut};
 
@@ -24,20 +26,21 @@ impl<T: Keyed + Code, C: Counter> Method<T> for Narrow<C> {
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
         let plane = Plane { view: band.input, band: band.index };
         let memory = Memory::take(&self.strips, 0, scratch);
-        put_strips::<T, T, C, NoBins>(&self.strips, band, plane, output, memory, |sample| sample);
+        let part = (plane, 0..band.ground.made.width);
+        put_strips::<T, T, C, NoBins>(&self.strips, band, part, output, memory, |sample| sample);
     }
 }
 
-/// Runs down all strips of a plane of codes, one code for each value, and puts out the samples that were found.
+/// Runs down the strips of some columns of a plane of codes, one code for each value, and puts out the samples that were found.
 pub(crate) fn put_strips<T: Keyed, X: Code, C: Counter, L: LowKind<C>>(
     strips_of: &Strips<C>,
     band: &Band<'_, T>,
-    plane: Plane<'_>,
+    (plane, columns): (Plane<'_>, Range<usize>),
     output: &mut TileMut<'_>,
     mut memory: Memory<'_, C>,
     sample_of: impl Fn(X) -> T,
 ) {
-    for strip in strips(band.ground.made.width) {
+    for strip in strips(columns) {
         let mut put = |answer: Answer<'_, X, C>| {
             let row = &mut output.row_mut::<T>(band.index, answer.y)[strip.x..][..strip.width];
             for (sample, &code) in row.iter_mut().zip(answer.codes) {

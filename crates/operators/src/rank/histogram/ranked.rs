@@ -6,6 +6,10 @@
 //! ```
 //! Then all bins are open: there are few enough to stay in the second-level cache, the places that are looked for lie close
 //! together, and a walk through the 32 bins of a high byte is short.
+//!
+//! Columns beside each other have fewer values than a tile: one that has too many is halved, as long as its parts may have few enough.
+
+use std::ops::Range;
 
 use swathe_core::{Frame, ScratchSize, Size, TileMut, Window};
 
@@ -23,10 +27,17 @@ const VALUES: usize = 1 << 16;
 /// Codes of one high byte.
 const STEP: usize = 32;
 
-/// Most different values in a tile: 8,192 bins of 64 bytes are half of a second-level cache.
+/// Most different values in what is counted by ranks: 8,192 bins of 64 bytes are half of a second-level cache.
 const MOST_VALUES: usize = 1 << 13;
 
-/// Counts ranks, or the samples themselves where a tile holds too many different ones.
+/// How many times that is too much for a half to be worth a look.
+const HOPELESS: usize = 4;
+
+/// The narrowest part of a tile that is ranked by itself: with the columns that its windows reach beyond it, several times the
+/// width of a strip.
+const LEAST_WIDTH: usize = 4 * LANES;
+
+/// Counts ranks, or the samples themselves where there are too many different ones.
 pub(crate) struct Ranked<C> {
     pub(crate) strips: Strips<C>,
 }
@@ -35,47 +46,105 @@ impl<T: Keyed + Code, C: Counter> Method<T> for Ranked<C> {
     fn scratch(&self, size: ScratchSize, settings: &Settings<T>, output: Size) -> ScratchSize {
         let pixels = settings.footprint.need_with_centre(Window::whole(output)).size().pixels();
         let tables = size.with::<u8>(VALUES).with::<u16>(VALUES).with::<u16>(MOST_VALUES);
-        let (ranks, samples) =
-            (self.strips.scratch::<All>(tables.with::<u16>(pixels)), self.strips.scratch::<Open>(tables));
+        let tables = tables.with::<u16>(pixels);
+        let (ranks, samples) = (self.strips.scratch::<All>(tables), self.strips.scratch::<Open>(tables));
         if ranks.bytes() > samples.bytes() { ranks } else { samples }
     }
 
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
-        let size = band.input.window().size();
-        let occurs = scratch.take_zeroed::<u8>(VALUES);
-        for y in 0..size.height {
-            for &sample in band.row(y) {
-                occurs[value(sample)] = 1;
+        let made = band.ground.made.width;
+        let mut ranks = Ranks {
+            occurs: scratch.take(VALUES),
+            code_of: scratch.take(VALUES),
+            value_of: scratch.take(MOST_VALUES),
+        };
+        let codes = scratch.take::<u16>(band.input.window().size().pixels());
+        // None where samples are counted themselves from here on.
+        let mut width = Some(made);
+        let mut x = 0;
+        while x < made {
+            let columns = x..made.min(width.map_or(made, |width| x + width));
+            let found = width.map(|_| ranks.find(band, self.seen_by(band, &columns)));
+            match (found, width) {
+                (Some(found), Some(part)) if found > MOST_VALUES => {
+                    let worth = part >= 2 * LEAST_WIDTH && found <= HOPELESS * MOST_VALUES;
+                    width = worth.then(|| (part / 2).next_multiple_of(LANES));
+                    continue;
+                }
+                (Some(found), Some(_)) => {
+                    let seen = self.seen_by(band, &columns);
+                    ranks.encode(band, seen, codes);
+                    let plane = Plane::of_codes(band.input.window(), codes);
+                    let sample_of = |code: u16| {
+                        let value = ranks.value_of[bin_of(code)];
+                        T::of(value.high(), value.low())
+                    };
+                    let bins = found.next_multiple_of(STEP);
+                    let memory = Memory::take(&self.strips, bins + bins / LANES, &mut scratch.inner());
+                    let part = (plane, columns.clone());
+                    put_strips::<T, u16, C, All>(&self.strips, band, part, output, memory, sample_of);
+                }
+                _ => {
+                    let plane = Plane { view: band.input, band: band.index };
+                    let memory = Memory::take(&self.strips, OpenBins::<C>::LANES, &mut scratch.inner());
+                    let part = (plane, columns.clone());
+                    put_strips::<T, T, C, Open>(&self.strips, band, part, output, memory, |sample| sample);
+                }
+            }
+            x = columns.end;
+        }
+    }
+}
+
+impl<C: Counter> Ranked<C> {
+    /// The columns of the input that windows of some columns of the output see.
+    fn seen_by<T>(&self, band: &Band<'_, T>, columns: &Range<usize>) -> Range<usize> {
+        let (left, _) = band.ground.corner;
+        let all = band.ground.seen.width;
+        // A last strip that is narrower than the others looks on to the tile's end.
+        let last = columns.end == band.ground.made.width;
+        let end = left + columns.end + self.strips.footprint.hull.width - 1;
+        left + columns.start..if last { all } else { end.min(all) }
+    }
+}
+
+/// The ranks of the values in some columns of a tile.
+struct Ranks<'a> {
+    /// 1 for values that are there.
+    occurs: &'a mut [u8],
+    code_of: &'a mut [u16],
+    value_of: &'a mut [u16],
+}
+
+impl Ranks<'_> {
+    /// Ranks the values in some columns of the input, and returns how many there are. Ranks hold where there are at most
+    /// [`MOST_VALUES`].
+    fn find<T: Keyed + Code>(&mut self, band: &Band<'_, T>, columns: Range<usize>) -> usize {
+        self.occurs.fill(0);
+        for y in 0..band.input.window().height {
+            for &sample in &band.row(y)[columns.clone()] {
+                self.occurs[value(sample)] = 1;
             }
         }
-        let (code_of, value_of) = (scratch.take::<u16>(VALUES), scratch.take::<u16>(MOST_VALUES));
         let mut ranks = 0;
-        for value in (0..VALUES).filter(|&value| occurs[value] != 0) {
-            if ranks == MOST_VALUES {
-                let plane = Plane { view: band.input, band: band.index };
-                let memory = Memory::take(&self.strips, OpenBins::<C>::LANES, scratch);
-                return put_strips::<T, T, C, Open>(&self.strips, band, plane, output, memory, |sample| {
-                    sample
-                });
+        for value in (0..VALUES).filter(|&value| self.occurs[value] != 0) {
+            if let Some(of_rank) = self.value_of.get_mut(ranks) {
+                self.code_of[value] = (((ranks / STEP) << 8) | (ranks % STEP)) as u16;
+                *of_rank = value as u16;
             }
-            code_of[value] = (((ranks / STEP) << 8) | (ranks % STEP)) as u16;
-            value_of[ranks] = value as u16;
             ranks += 1;
         }
-        let codes = scratch.take::<u16>(size.pixels());
-        for (y, row) in codes.chunks_exact_mut(size.width).enumerate() {
-            for (code, &sample) in row.iter_mut().zip(band.row(y)) {
-                *code = code_of[value(sample)];
+        ranks
+    }
+
+    /// Writes the codes of some columns of the input.
+    fn encode<T: Keyed + Code>(&self, band: &Band<'_, T>, columns: Range<usize>, codes: &mut [u16]) {
+        let width = band.input.window().width;
+        for (y, row) in codes.chunks_exact_mut(width).enumerate() {
+            for (code, &sample) in row[columns.clone()].iter_mut().zip(&band.row(y)[columns.clone()]) {
+                *code = self.code_of[value(sample)];
             }
         }
-        let plane = Plane::of_codes(band.input.window(), codes);
-        let sample_of = |code: u16| {
-            let value = value_of[bin_of(code)];
-            T::of(value.high(), value.low())
-        };
-        let bins = ranks.next_multiple_of(STEP);
-        let memory = Memory::take(&self.strips, bins + bins / LANES, scratch);
-        put_strips::<T, u16, C, All>(&self.strips, band, plane, output, memory, sample_of);
     }
 }
 

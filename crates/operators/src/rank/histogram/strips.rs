@@ -1,5 +1,7 @@
 //! The tile in strips of 32 columns, each run through from its first row to its last.
 
+use std::ops::Range;
+
 use fearless_simd::Simd;
 use fearless_simd_macros::simd;
 use swathe_core::{Frame, NodataPolicy, SampleType, ScratchSize, TileView, Window};
@@ -142,9 +144,10 @@ impl<C: Counter> Strips<C> {
     }
 }
 
-/// The strips of a tile that is `width` pixels wide.
-pub(crate) fn strips(width: usize) -> impl Iterator<Item = Strip> {
-    (0..width).step_by(LANES).map(move |x| Strip { x, width: LANES.min(width - x) })
+/// The strips of some columns of a tile.
+pub(crate) fn strips(columns: Range<usize>) -> impl Iterator<Item = Strip> {
+    let end = columns.end;
+    columns.step_by(LANES).map(move |x| Strip { x, width: LANES.min(end - x) })
 }
 
 /// Memory for one strip after the other.

@@ -39,7 +39,7 @@ impl<T: Keyed, C: Counter> Method<T> for Wide<C> {
         }
         let plane = Plane::of_codes(band.input.window(), codes);
         let mut memory = Memory::take(&self.strips, OpenBins::<C>::LANES, scratch);
-        for strip in strips(band.ground.made.width) {
+        for strip in strips(0..band.ground.made.width) {
             let mut put = |answer: Answer<'_, u16, C>| {
                 let mut valid = [0; LANES];
                 for lane in 0..strip.width {
