@@ -324,6 +324,8 @@ impl Parts<'_> {
         legs.push(None);
         for to in 1..=self.end() {
             let mut best: Option<Leg> = None;
+            // What comes behind takes something too; most ways are given up before anything is planned.
+            let most = most - if to < self.end() { self.least(to, self.end()) } else { 0.0 };
             // The whole chain as one leg is no way with a cut.
             for (from, leg) in legs.iter().enumerate().skip(usize::from(to == self.end())) {
                 let before = match (from, leg) {
@@ -331,7 +333,7 @@ impl Parts<'_> {
                     (_, Some(leg)) => leg.time,
                     (_, None) => continue,
                 };
-                let bound = best.as_ref().map_or(most, |best| best.time.total());
+                let bound = best.as_ref().map_or(most, |best| best.time.total().min(most));
                 if before.total() + self.least(from, to) >= bound {
                     continue;
                 }
