@@ -18,7 +18,7 @@ use swathe_core::{
     Result, SampleType, Scan, Spec,
 };
 
-use accumulation::{Along, Combine};
+use accumulation::{Along, Combine, Wanted};
 use padding::Padding;
 pub use regions::{Region, Regions};
 
@@ -52,9 +52,17 @@ const NODATA: &str = "ignore (default): pixels without data leave the running va
 
 const TYPE: Parameter = Parameter::optional(
     "type",
-    ParameterKind::Choice(&["f64"]),
+    ParameterKind::Choice(&["f32", "f64"]),
     None,
-    "f64: add in f64, where sums could be out of range (default: u64 or i64 for integers, exact; f64 for floats)",
+    "f64: in f64, where integers could be out of range; f32: in f32, rounded at every step, as numpy does with f32 \
+     (default: u64 or i64 for integers, exact; f64 for floats)",
+);
+
+const OVERFLOW: Parameter = Parameter::optional(
+    "overflow",
+    ParameterKind::Choice(&["error", "wrap"]),
+    Some("error"),
+    "integers out of range: error, or wrap (modulo 2^64, so that differences in range are still right)",
 );
 
 /// `accumulate`.
@@ -77,13 +85,14 @@ static ACCUMULATE: ScanSpec = ScanSpec {
             "x: from west to east, y: from north to south",
         ),
         TYPE,
+        OVERFLOW,
         Parameter::NODATA,
     ],
     documentation: Documentation {
         formula: "out[i] = op(out[i - 1], in[i]), out[0] = in[0], strictly in this order",
         halo: "none; one sweep over tiles as wide as the raster, each of which is handed the last row of the one above",
-        types: "sum and prod: unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range;\n\
-            floats in f64. min and max: the input's type",
+        types: "sum and prod: unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range\n\
+            (--overflow); floats in f64, or f32 (--type). min and max: the input's type",
         nodata: NODATA,
         cost: "one operation a pixel",
         source: "numpy.ufunc.accumulate",
@@ -94,6 +103,8 @@ static ACCUMULATE: ScanSpec = ScanSpec {
         "",
         "axis=x",
         "op=prod type=f64",
+        "op=prod type=f32 axis=x",
+        "op=prod overflow=wrap",
         "op=min",
         "op=max axis=x nodata=value",
         "nodata=value type=f64",
@@ -124,6 +135,7 @@ static INTEGRAL: ScanSpec = ScanSpec {
             "a row of zeros above and a column of zeros on the left: one pixel wider and higher",
         ),
         TYPE,
+        OVERFLOW,
         Parameter::NODATA,
     ],
     documentation: Documentation {
@@ -131,14 +143,15 @@ static INTEGRAL: ScanSpec = ScanSpec {
             pad1: out(y + 1, x + 1) is that, so that the sum of columns a to b - 1 in rows c to d - 1 is\n\
             out(d, b) - out(c, b) - out(d, a) + out(c, a)",
         halo: "none; one sweep over tiles as wide as the raster, each of which is handed the last row of the one above",
-        types: "unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range; floats in f64",
+        types: "unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range (--overflow);\n\
+            floats in f64, or f32 (--type), which cannot tell one pixel more or less from 2^24 times a pixel on",
         nodata: NODATA,
         cost: "two additions a pixel",
         source: "F. C. Crow, Summed-area tables for texture mapping, 1984",
         agrees: "numpy.cumsum along x and then along y, exactly; cv2.integral with --pad1",
         example: "swathe integral scene.tif table.tif",
     },
-    trials: &["", "type=f64", "nodata=value"],
+    trials: &["", "type=f64", "type=f32", "nodata=value", "overflow=wrap"],
     bind: |parameters, info| {
         if !parameters.flag("pad1") {
             let scan = bind(parameters, info, (Combine::Sum, Along::Both), false)?;
@@ -170,11 +183,19 @@ fn bind(
         Some(_) if kept => {
             return Err(Error::usage("`--type` has no place with min and max, which keep the input's"));
         }
+        Some("f32") => SampleType::F32,
         Some(_) => SampleType::F64,
         None if kept => own,
         None if own.is_float() => SampleType::F64,
         None if own.is_signed() => SampleType::I64,
         None => SampleType::U64,
     };
-    accumulation::bind(info, output_type, parameters.nodata_policy()?, (combine, along), padded)
+    let wanted = Wanted {
+        combine,
+        along,
+        policy: parameters.nodata_policy()?,
+        wraps: parameters.text("overflow") == Some("wrap"),
+        padded,
+    };
+    accumulation::bind(info, output_type, wanted)
 }

@@ -27,27 +27,30 @@ pub(super) enum Along {
     Both,
 }
 
+/// What is accumulated, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) combine: Combine,
+    pub(super) along: Along,
+    pub(super) policy: NodataPolicy,
+    /// Whether integers go on from the other end of their range where they leave it.
+    pub(super) wraps: bool,
+    /// Whether the first row and column count as zero, whatever they hold.
+    pub(super) padded: bool,
+}
+
 /// An accumulation of samples of type `T` in running values of type `A`.
 struct Accumulation<T, A> {
     input: RasterInfo,
     output: RasterInfo,
-    policy: NodataPolicy,
-    combine: Combine,
-    along: Along,
+    wanted: Wanted,
     order: Order,
-    padded: bool,
     types: PhantomData<fn(T) -> A>,
 }
 
-/// Binds an accumulation to a raster; where that is `padded`, its first row and column count as zero, whatever they hold.
-pub(super) fn bind(
-    info: &RasterInfo,
-    output_type: SampleType,
-    policy: NodataPolicy,
-    (combine, along): (Combine, Along),
-    padded: bool,
-) -> Result<Box<dyn Scan>> {
-    if policy == NodataPolicy::Propagate && !output_type.is_float() {
+/// Binds an accumulation to a raster.
+pub(super) fn bind(info: &RasterInfo, output_type: SampleType, wanted: Wanted) -> Result<Box<dyn Scan>> {
+    if wanted.policy == NodataPolicy::Propagate && !output_type.is_float() {
         return Err(Error::unsupported(format!(
             "`--nodata propagate` needs a result that can hold NaN, and {} cannot (`--type f64` can)",
             output_type.name()
@@ -57,13 +60,14 @@ pub(super) fn bind(
     output.sample_type = output_type;
     output.mask = false;
     output.nodata = None;
-    let order = order(info, output_type, combine, along);
+    let order = order(info, output_type, wanted);
     Ok(with_sample!(info.sample_type, T => {
-        let bound = Bound { input: info.clone(), output, policy, combine, along, order, padded };
+        let bound = Bound { input: info.clone(), output, wanted, order };
         match output_type {
             SampleType::U64 => bound.boxed::<T, u64>(),
             SampleType::I64 => bound.boxed::<T, i64>(),
             SampleType::F64 => bound.boxed::<T, f64>(),
+            SampleType::F32 => bound.boxed::<T, f32>(),
             // Extremes keep the type.
             _ => bound.boxed::<T, T>(),
         }
@@ -74,30 +78,28 @@ pub(super) fn bind(
 struct Bound {
     input: RasterInfo,
     output: RasterInfo,
-    policy: NodataPolicy,
-    combine: Combine,
-    along: Along,
+    wanted: Wanted,
     order: Order,
-    padded: bool,
 }
 
 impl Bound {
     fn boxed<T: Sample, A: Running>(self) -> Box<dyn Scan> {
-        let Bound { input, output, policy, combine, along, order, padded } = self;
-        let types = PhantomData;
-        Box::new(Accumulation::<T, A> { input, output, policy, combine, along, order, padded, types })
+        let Bound { input, output, wanted, order } = self;
+        Box::new(Accumulation::<T, A> { input, output, wanted, order, types: PhantomData })
     }
 }
 
 /// Whether a tile can be accumulated by itself and the row above be put to it afterwards: where grouping does not show.
-fn order(info: &RasterInfo, output_type: SampleType, combine: Combine, along: Along) -> Order {
-    let grouping_shows = match combine {
+fn order(info: &RasterInfo, output_type: SampleType, wanted: Wanted) -> Order {
+    let grouping_shows = match wanted.combine {
         Combine::Minimum | Combine::Maximum => false,
+        _ if output_type.is_float() => true,
+        _ if wanted.wraps => false,
         Combine::Product => true,
         // A part of a sum may be out of range where the whole is not.
-        Combine::Sum => output_type.is_float() || may_overflow(info, along),
+        Combine::Sum => may_overflow(info, wanted.along),
     };
-    match along {
+    match wanted.along {
         Along::X => Order::Independent,
         _ if grouping_shows => Order::Whole,
         _ => Order::LastRow,
@@ -116,7 +118,7 @@ fn may_overflow(info: &RasterInfo, along: Along) -> bool {
 impl<T: Sample, A: Running> Accumulation<T, A> {
     /// What leaves a running value as it is.
     fn identity(&self) -> A {
-        match self.combine {
+        match self.wanted.combine {
             Combine::Sum => A::lift(0_u8),
             Combine::Product => A::lift(1_u8),
             Combine::Minimum => A::LAST,
@@ -126,18 +128,18 @@ impl<T: Sample, A: Running> Accumulation<T, A> {
 
     /// The input's samples as running values; those without data as what stands for them.
     fn lift_row(&self, input: &TileView<'_>, band: usize, y: usize, row: &mut [A]) {
-        if self.padded && input.window().y + y as i64 == 0 {
+        if self.wanted.padded && input.window().y + y as i64 == 0 {
             row.fill(A::lift(0_u8));
             return;
         }
         self.lift_samples(input, band, y, row);
-        if self.padded {
+        if self.wanted.padded {
             row[0] = A::lift(0_u8);
         }
     }
 
     fn lift_samples(&self, input: &TileView<'_>, band: usize, y: usize, row: &mut [A]) {
-        let validity = Validity::<T>::new(&self.input, self.policy);
+        let validity = Validity::<T>::new(&self.input, self.wanted.policy);
         let samples = input.row::<T>(band, y);
         if !validity.can_fail() {
             for (value, &sample) in row.iter_mut().zip(samples) {
@@ -145,8 +147,11 @@ impl<T: Sample, A: Running> Accumulation<T, A> {
             }
             return;
         }
-        let missing =
-            if self.policy == NodataPolicy::Propagate { A::from_f64(f64::NAN) } else { self.identity() };
+        let missing = if self.wanted.policy == NodataPolicy::Propagate {
+            A::from_f64(f64::NAN)
+        } else {
+            self.identity()
+        };
         let mask = input.mask_row(y);
         for (x, (value, &sample)) in row.iter_mut().zip(samples).enumerate() {
             let valid = validity.holds(sample, mask.map_or(1, |mask| mask[x]));
@@ -156,7 +161,7 @@ impl<T: Sample, A: Running> Accumulation<T, A> {
 
     /// Runs a loop with the operation; true where a result was out of range.
     fn run(&self, rows: impl Rows<A>) -> bool {
-        match self.combine {
+        match self.wanted.combine {
             Combine::Sum => rows.combine(A::plus),
             Combine::Product => rows.combine(A::times),
             Combine::Minimum => rows.combine(|one, other| (one.lesser(other), false)),
@@ -166,11 +171,11 @@ impl<T: Sample, A: Running> Accumulation<T, A> {
 
     /// The error of a row whose result is out of range, if it is.
     fn in_range(&self, out: bool, input: &TileView<'_>, y: usize) -> Result<()> {
-        if !out {
+        if !out || self.wanted.wraps {
             return Ok(());
         }
         Err(Error::limit(format!(
-            "a running value of row {} is out of the range of {}; `--type f64` has room for it",
+            "a running value of row {} is out of the range of {}; `--type f64` has room for it, `--overflow wrap` goes on modulo 2^64",
             input.window().y + y as i64,
             A::TYPE.name()
         )))
@@ -264,7 +269,7 @@ impl<T: Sample, A: Running> Scan for Accumulation<T, A> {
             for y in 0..output.window().height {
                 let row = output.row_mut::<A>(band, y);
                 self.lift_row(input, band, y, row);
-                if self.along != Along::Y {
+                if self.wanted.along != Along::Y {
                     let out = self.run(Eastward { row });
                     self.in_range(out, input, y)?;
                 }
@@ -455,6 +460,12 @@ mod tests {
         // In range in the end, whatever a part of it would be.
         buffer.view_mut().row_mut::<i64>(0, 2)[0] = 5;
         assert_eq!(scan(sums.as_ref(), &buffer, 2).unwrap().view().row::<i64>(0, 2), [i64::MAX]);
+        buffer.view_mut().row_mut::<i64>(0, 2)[0] = 6;
+        let wrapping = bound("accumulate", "overflow=wrap", &info).unwrap();
+        for rows in 1..=3 {
+            let sums = scan(wrapping.as_ref(), &buffer, rows).unwrap();
+            assert_eq!(sums.view().row::<i64>(0, 2), [i64::MIN]);
+        }
         assert!(bound("accumulate", "op=min type=f64", &info).is_err());
         assert!(bound("accumulate", "nodata=propagate", &info).is_err());
     }

@@ -66,7 +66,11 @@ macro_rules! floats {
 
             #[inline(always)]
             fn lift<T: Sample>(sample: T) -> Self {
-                sample.to_f64() as $type
+                // By way of f64, integers of 64 bits would be rounded twice on their way to f32.
+                match sample.to_scalar() {
+                    Scalar::Integer(integer) if size_of::<T>() > size_of::<$type>() => integer as $type,
+                    _ => sample.to_f64() as $type,
+                }
             }
             #[inline(always)]
             fn plus(self, other: Self) -> (Self, bool) {
