@@ -171,6 +171,29 @@ fn few_pixels_from_many() {
     }
 }
 
+/// Bins, their counts and the text that tells them.
+#[test]
+fn as_many_bins_as_the_budget_holds() {
+    let _alone = DISK.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = folder();
+    let (scene, reals) = (folder.path().join("scene.tif"), folder.path().join("reals.tif"));
+    generate(&scene, "2000x1500", &[]);
+    generate(&reals, "2000x1500", &["--type", "f32"]);
+    let histogram = |file: &std::path::Path, options: &[&str]| {
+        run_measured(&[&["histogram", text(file), "--bins", "1000000"], options].concat())
+    };
+    for file in [&scene, &reals] {
+        for way in [&["--json"][..], &[]] {
+            let run = histogram(file, &[way, &["--memory", "32MiB"]].concat());
+            assert!(run.status.success(), "{}", run.stderr);
+            assert!(run.peak_bytes <= 32 << 20, "{} bytes", run.peak_bytes);
+        }
+        let refused = histogram(file, &["--memory", "16MiB"]);
+        assert_eq!(refused.status.code(), Some(3), "{}", refused.stderr);
+        assert!(refused.stderr.contains("--memory"), "{}", refused.stderr);
+    }
+}
+
 /// What the promise says where the budget cannot hold the plan.
 #[test]
 fn a_plan_that_cannot_fit_says_so_before_it_starts() {

@@ -58,8 +58,8 @@ struct Column {
 fn columns(bins: &Bins, counts: &BinCounts) -> Vec<Column> {
     let each = bins.count().div_ceil(COLUMNS);
     let column = |(number, group): (usize, &[u64])| Column {
-        from: bins.edges()[number * each],
-        to: bins.edges()[number * each + group.len()],
+        from: bins.edge(number * each),
+        to: bins.edge(number * each + group.len()),
         height: group.iter().map(|&count| count as f64).sum::<f64>() / group.len() as f64,
     };
     counts.bins.chunks(each).enumerate().map(column).collect()
@@ -91,7 +91,7 @@ fn panel(svg: &mut String, number: usize, bins: &Bins, counts: &BinCounts) {
         number + 1
     );
     let (bottom, columns) = (ABOVE + PLOT, columns(bins, counts));
-    let (least, greatest) = (bins.edges()[0], bins.edges()[bins.count()]);
+    let [least, greatest] = bins.range();
     let across = |value: f64| LEFT + (value - least) / (greatest - least) * (RIGHT - LEFT);
     if inside > 0 {
         let top = top(&columns);

@@ -1,6 +1,6 @@
 //! How the command ends: exit codes by whose fault it is (INTERFACE), and the last words on stderr.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -59,7 +59,15 @@ pub(crate) fn say_line(line: &str) {
 
 /// Writes a result to stdout. A reader that went away is no error.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
-    match writeln!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush()) {
+    print_piece_by_piece(|output| writeln!(output, "{text}"))
+}
+
+/// Prints what may be too long to be put together first; a closed pipe is no error.
+pub(crate) fn print_piece_by_piece(
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    match write(&mut output).and_then(|()| output.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io("cannot write to the standard output", error))
         }

@@ -13,6 +13,11 @@ pub trait Reduction: Send + Sync + 'static {
     /// Bytes that a partial result takes; each worker has one.
     fn partial_bytes(&self) -> usize;
 
+    /// Bytes that what is made of the whole result takes beside it.
+    fn result_bytes(&self) -> usize {
+        0
+    }
+
     /// Whether every tile must be as wide as the raster, because rows are gathered from west to east.
     fn full_width(&self) -> bool {
         false
@@ -40,6 +45,10 @@ impl<A: Reduction, B: Reduction> Reduction for (A, B) {
 
     fn partial_bytes(&self) -> usize {
         self.0.partial_bytes().saturating_add(self.1.partial_bytes())
+    }
+
+    fn result_bytes(&self) -> usize {
+        self.0.result_bytes().saturating_add(self.1.result_bytes())
     }
 
     fn full_width(&self) -> bool {

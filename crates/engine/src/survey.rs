@@ -115,7 +115,8 @@ impl<R: Reduction> Destination for Gathering<R> {
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {
-        self.reduction.partial_bytes().saturating_mul(workers)
+        let partials = self.reduction.partial_bytes().saturating_mul(workers);
+        partials.saturating_add(self.reduction.result_bytes())
     }
 
     fn scratch_bytes(&self, _tile: Size) -> usize {

@@ -1,13 +1,15 @@
 //! `swathe stats`, `percentiles`, `histogram` and `reduce --axis all`: what is learned from a whole raster and printed.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
+use serde::Serialize;
 use serde_json::{Value, json};
 use swathe::reduce::{About, Answer, BandSummary, BinCounts, Bins, Place, Question, QuestionSpec};
 use swathe::{Error, Findings, Inquiry, NodataPolicy};
 
-use crate::exit::{Done, print, say};
+use crate::exit::{Done, print, print_piece_by_piece, say};
 use crate::progress::Shown;
 use crate::{arguments, chart, operators, signals, words};
 
@@ -29,10 +31,13 @@ pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Err
     };
     let chart = if spec.name == "histogram" { Chart::asked(&inquiry, matches)? } else { None };
     ask(&inquiry, matches, |answer| {
-        if let (Some(chart), Answer::Histogram(bands)) = (&chart, answer) {
+        let Answer::Histogram(bands) = answer else {
+            return tell(&found(answer, &names, ddof), matches);
+        };
+        if let Some(chart) = &chart {
             chart.draw(bands)?;
         }
-        Ok(bands(answer, &names, ddof))
+        tell_histograms(bands, matches)
     })
 }
 
@@ -93,7 +98,7 @@ pub(crate) fn reduce(matches: &ArgMatches) -> Result<Done, Error> {
         for (number, value) in values.iter_mut().enumerate() {
             *value = json!({"band": number + 1, op.as_str(): std::mem::take(value)});
         }
-        Ok(values)
+        tell(&values, matches)
     })
 }
 
@@ -136,11 +141,11 @@ fn reduced(answer: &Answer, op: &str, ddof: f64, transform: Option<[f64; 6]>) ->
     }
 }
 
-/// Plans or finds the answer and prints what `show` makes of it.
+/// Plans, or finds the answer and has it told.
 fn ask(
     inquiry: &Inquiry,
     matches: &ArgMatches,
-    show: impl Fn(&Answer) -> Result<Vec<Value>, Error>,
+    tell: impl Fn(&Answer) -> Result<(), Error>,
 ) -> Result<Done, Error> {
     if matches.get_flag("print-job") {
         return Err(Error::unsupported("jobs write a raster; a question has none to write"));
@@ -158,18 +163,22 @@ fn ask(
     if matches.get_flag("verbose") {
         reports.iter().for_each(|report| say(&words::report(report)));
     }
-    let bands = show(&answer)?;
-    print(&if matches.get_flag("json") { operators::json(&bands)? } else { readable(&bands) })?;
+    tell(&answer)?;
     Ok(Done::Well)
 }
 
+/// Prints what was learned of each band.
+fn tell(bands: &[Value], matches: &ArgMatches) -> Result<(), Error> {
+    print(&if matches.get_flag("json") { operators::json(&bands)? } else { readable(bands) })
+}
+
 /// What was learned of each band, as data.
-fn bands(answer: &Answer, names: &[&str], ddof: f64) -> Vec<Value> {
+fn found(answer: &Answer, names: &[&str], ddof: f64) -> Vec<Value> {
     let mut bands: Vec<Value> = match answer {
         Answer::Summary(bands) => {
             bands.iter().map(|(band, found)| summary(band, names, found, ddof)).collect()
         }
-        Answer::Histogram(bands) => bands.iter().map(|(bins, counts)| histogram(bins, counts)).collect(),
+        Answer::Histogram(_) => Vec::new(),
         Answer::Extremes(bands) => bands
             .iter()
             .map(|extremes| {
@@ -206,14 +215,56 @@ fn summary(band: &BandSummary, names: &[&str], found: &[f64], ddof: f64) -> Valu
     value
 }
 
-fn histogram(bins: &Bins, counts: &BinCounts) -> Value {
-    json!({
-        "edges": [bins.edges()[0], bins.edges()[bins.count()]],
-        "bins": counts.bins,
-        "below": counts.below,
-        "above": counts.above,
-        "missing": counts.missing,
+/// The histogram of a band as it is written, which may be longer than memory holds as a [`Value`].
+#[derive(Serialize)]
+struct BandHistogram<'a> {
+    edges: [f64; 2],
+    bins: &'a [u64],
+    below: u64,
+    above: u64,
+    missing: u64,
+    band: usize,
+}
+
+impl<'a> BandHistogram<'a> {
+    fn of((number, (bins, counts)): (usize, &'a (Bins, BinCounts))) -> Self {
+        let &BinCounts { bins: ref counted, below, above, missing } = counts;
+        BandHistogram { edges: bins.range(), bins: counted, below, above, missing, band: number + 1 }
+    }
+}
+
+/// Prints histograms, bin by bin.
+fn tell_histograms(bands: &[(Bins, BinCounts)], matches: &ArgMatches) -> Result<(), Error> {
+    print_piece_by_piece(|output| {
+        if matches.get_flag("json") {
+            let bands = bands.iter().enumerate().map(BandHistogram::of).collect::<Vec<_>>();
+            serde_json::to_writer_pretty(&mut *output, &bands)?;
+            return writeln!(output);
+        }
+        bands.iter().enumerate().try_for_each(|(number, (bins, counts))| {
+            let [least, greatest] = bins.range();
+            writeln!(output, "band {}", number + 1)?;
+            writeln!(output, "  {:<20} {least:?} to {greatest:?}", "edges")?;
+            write_bars(bins, counts, output)?;
+            for (name, count) in
+                [("below", counts.below), ("above", counts.above), ("missing", counts.missing)]
+            {
+                writeln!(output, "  {name:<20} {count}")?;
+            }
+            Ok(())
+        })
     })
+}
+
+/// A line for every bin that holds something: its lower edge, its count, and a bar.
+fn write_bars(bins: &Bins, counts: &BinCounts, output: &mut dyn Write) -> std::io::Result<()> {
+    const LONGEST: f64 = 50.0;
+    let most = counts.bins.iter().copied().max().unwrap_or(0).max(1) as f64;
+    for (bin, &count) in counts.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let bar = "#".repeat((LONGEST * count as f64 / most).ceil() as usize);
+        writeln!(output, "  {:>14} {count:>14} {bar}", bins.edge(bin))?;
+    }
+    Ok(())
 }
 
 fn readable(bands: &[Value]) -> String {
@@ -227,7 +278,6 @@ fn readable(bands: &[Value]) -> String {
                         parts.iter().map(|(part, value)| format!("  {name} {part:<8} {}", plain(value))),
                     );
                 }
-                Value::Array(values) if name == "bins" => lines.extend(bars(values, &band["edges"])),
                 value => lines.push(format!("  {:<20} {}", name.replace('_', " "), plain(value))),
             }
         }
@@ -241,18 +291,4 @@ fn plain(value: &Value) -> String {
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(" to "),
         value => value.to_string(),
     }
-}
-
-/// A line for every bin that holds something: its lower edge, its count, and a bar.
-fn bars(counts: &[Value], edges: &Value) -> Vec<String> {
-    const LONGEST: f64 = 50.0;
-    let count = |value: &Value| value.as_u64().unwrap_or(0);
-    let most = counts.iter().map(count).max().unwrap_or(0).max(1);
-    let (least, greatest) = (edges[0].as_f64().unwrap_or(0.0), edges[1].as_f64().unwrap_or(0.0));
-    let width = (greatest - least) / counts.len() as f64;
-    let line = |(bin, value): (usize, &Value)| {
-        let bar = "#".repeat((LONGEST * count(value) as f64 / most as f64).ceil() as usize);
-        format!("  {:>14} {:>14} {bar}", least + bin as f64 * width, count(value))
-    };
-    counts.iter().enumerate().filter(|(_, value)| count(value) > 0).map(line).collect()
 }

@@ -9,6 +9,7 @@ use swathe_core::{
 pub struct ValueCountsOf {
     info: RasterInfo,
     policy: NodataPolicy,
+    result_bytes: usize,
 }
 
 /// How often each value occurs in one band.
@@ -71,10 +72,16 @@ impl ValueCountsOf {
     /// Bug, for wider types.
     pub fn new(info: &RasterInfo, policy: NodataPolicy) -> Result<Self> {
         if is_narrow(info.sample_type) {
-            Ok(ValueCountsOf { info: info.clone(), policy })
+            Ok(ValueCountsOf { info: info.clone(), policy, result_bytes: 0 })
         } else {
             Err(Error::bug(format!("values of {} are too many to count one by one", info.sample_type.name())))
         }
+    }
+
+    /// The same, of which something is made that takes so many bytes.
+    #[must_use]
+    pub fn made_into(self, result_bytes: usize) -> Self {
+        ValueCountsOf { result_bytes, ..self }
     }
 
     fn add_band<T: Pattern>(&self, counts: &mut ValueCounts, band: usize, tile: &TileView<'_>) {
@@ -183,6 +190,10 @@ impl Reduction for ValueCountsOf {
     fn partial_bytes(&self) -> usize {
         (self.info.bands << (8 * self.info.sample_type.size()))
             .saturating_mul(size_of::<u64>() + size_of::<u32>())
+    }
+
+    fn result_bytes(&self) -> usize {
+        self.result_bytes
     }
 
     fn begin(&self) -> Self::Partial {

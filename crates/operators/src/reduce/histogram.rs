@@ -7,10 +7,15 @@ use swathe_core::{
 use super::counts::ValueCounts;
 
 /// Equal bins over a range: half open, the last one closed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bins {
-    edges: Vec<f64>,
+    count: usize,
+    least: f64,
+    greatest: f64,
+    step: f64,
     per_unit: f64,
+    /// How far from the middle of a bin, in bins, a place is certain in spite of all rounding.
+    certain: f64,
 }
 
 /// Most bins that a histogram may have.
@@ -30,34 +35,45 @@ impl Bins {
         }
         let (least, greatest) =
             if least == greatest { (least - 0.5, greatest + 0.5) } else { (least, greatest) };
-        let step = (greatest - least) / count as f64;
-        let mut edges: Vec<f64> = (0..=count).map(|index| least + index as f64 * step).collect();
-        edges[count] = greatest;
-        Ok(Bins { edges, per_unit: count as f64 / (greatest - least) })
+        let range = greatest - least;
+        let per_unit = count as f64 / range;
+        // Rounded are the place (difference, factor, product) and the edges, whose own size may be far beyond the range.
+        let rounding = 8.0 * f64::EPSILON * (count as f64 + (least.abs() + greatest.abs()) * per_unit);
+        let step = range / count as f64;
+        Ok(Bins { count, least, greatest, step, per_unit, certain: 0.5 - rounding })
     }
 
-    /// The edges, one more than bins.
-    pub fn edges(&self) -> &[f64] {
-        &self.edges
+    /// Where a bin begins, and the one before it ends; there is one more of these than of bins.
+    #[inline]
+    pub fn edge(&self, index: usize) -> f64 {
+        if index == self.count { self.greatest } else { self.least + index as f64 * self.step }
+    }
+
+    /// The lowest edge and the highest.
+    pub fn range(&self) -> [f64; 2] {
+        [self.least, self.greatest]
     }
 
     /// Number of bins.
     pub fn count(&self) -> usize {
-        self.edges.len() - 1
+        self.count
     }
 
     /// The bin that a value falls into.
     #[inline]
     pub fn bin(&self, value: f64) -> Option<usize> {
-        let (least, greatest) = (self.edges[0], self.edges[self.count()]);
-        if !(value >= least && value <= greatest) {
+        if !(value >= self.least && value <= self.greatest) {
             return None;
         }
-        // The product is rounded, the edges are what counts.
-        let mut bin = (((value - least) * self.per_unit) as usize).min(self.count() - 1);
-        if value < self.edges[bin] {
+        let place = (value - self.least) * self.per_unit;
+        let mut bin = (place as usize).min(self.count - 1);
+        if (place - bin as f64 - 0.5).abs() < self.certain {
+            return Some(bin);
+        }
+        // The place is rounded, the edges are what counts.
+        if value < self.edge(bin) {
             bin -= 1;
-        } else if value >= self.edges[bin + 1] && bin + 1 < self.count() {
+        } else if bin + 1 < self.count && value >= self.edge(bin + 1) {
             bin += 1;
         }
         Some(bin)
@@ -88,6 +104,11 @@ pub struct BinCounts {
 }
 
 impl BinCounts {
+    /// Bytes of the histograms of so many bands.
+    pub(super) fn bytes(bins: usize, bands: usize) -> usize {
+        bins.saturating_mul(bands).saturating_mul(size_of::<u64>())
+    }
+
     fn new(bins: usize) -> Self {
         BinCounts { bins: vec![0; bins], below: 0, above: 0, missing: 0 }
     }
@@ -96,7 +117,7 @@ impl BinCounts {
     fn count(&mut self, bins: &Bins, value: f64, times: u64) {
         match bins.bin(value) {
             Some(bin) => self.bins[bin] += times,
-            None if value < bins.edges[0] => self.below += times,
+            None if value < bins.least => self.below += times,
             None if value.is_nan() => self.missing += times,
             None => self.above += times,
         }
@@ -123,7 +144,8 @@ impl Reduction for BinCountsOf {
     type Partial = Vec<BinCounts>;
 
     fn partial_bytes(&self) -> usize {
-        self.bins.iter().map(|bins| 8 * bins.count()).sum::<usize>() + self.info.size.width
+        let counts = self.bins.iter().map(|bins| BinCounts::bytes(bins.count(), 1));
+        counts.fold(self.info.size.width, usize::saturating_add)
     }
 
     fn begin(&self) -> Self::Partial {
@@ -167,12 +189,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_lies_between_its_bins_edges() {
+        let mut random = crate::trial::Random(5);
+        for (count, least, greatest) in [
+            (7, 0.0, 0.3),
+            (1000, 1e9, 1e9 + 1e-3),
+            (3, -1e-300, 1e-300),
+            (100, -1e300, 1e300),
+            (17, 2.0, 5.0),
+        ] {
+            let bins = Bins::new(count, least, greatest).unwrap();
+            let on_edges = (0..=count).map(|edge| bins.edge(edge));
+            let share = |random: &mut crate::trial::Random| (random.next() % 1_000_001) as f64 / 1e6;
+            let anywhere = (0..1000).map(|_| least + (greatest - least) * share(&mut random));
+            for value in on_edges.chain(anywhere) {
+                for value in [value.next_down(), value, value.next_up()] {
+                    let Some(bin) = bins.bin(value) else {
+                        assert!(value < least || value > greatest);
+                        continue;
+                    };
+                    let last = bin + 1 == count;
+                    assert!(
+                        bins.edge(bin) <= value && (value < bins.edge(bin + 1) || last),
+                        "{bins:?}: {value}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn bins_are_numpys() {
         let bins = Bins::new(3, 0.0, 0.3).unwrap();
         // numpy.histogram([0.1, 0.2, 0.3, 0.30001, -1], 3, (0, 0.3)): edges 0.1 and 0.2 open their bins.
         assert_eq!([0.0, 0.1, 0.2, 0.3].map(|value| bins.bin(value)), [Some(0), Some(1), Some(2), Some(2)]);
         assert_eq!([0.30001, -1.0, f64::NAN, f64::INFINITY].map(|value| bins.bin(value)), [None; 4]);
-        assert_eq!(Bins::new(1, 7.0, 7.0).unwrap().edges(), [6.5, 7.5]);
+        assert_eq!(Bins::new(1, 7.0, 7.0).unwrap().range(), [6.5, 7.5]);
         assert!(
             Bins::new(0, 0.0, 1.0).is_err()
                 && Bins::new(4, 1.0, 0.0).is_err()

@@ -153,7 +153,8 @@ impl Question {
             Bins::new(bins, least, greatest)
         };
         if is_narrow(info.sample_type) {
-            let counts = sweep.sweep(ValueCountsOf::new(info, self.policy)?)?;
+            let counts = ValueCountsOf::new(info, self.policy)?;
+            let counts = sweep.sweep(counts.made_into(BinCounts::bytes(bins, info.bands)))?;
             let binned =
                 |counts| bins_of(&BandSummary::from(counts)).map(|bins| (bins.of_counts(counts), bins));
             return counts.iter().map(|counts| binned(counts).map(|(counts, bins)| (bins, counts))).collect();
@@ -285,7 +286,8 @@ static HISTOGRAM: QuestionSpec = QuestionSpec {
     ],
     documentation: Documentation {
         formula: "bins are half open, the last one closed; what lies outside is counted as below and above",
-        halo: "none; one sweep, a second one where the range of wide samples is to be found first",
+        halo: "none; one sweep, a second one where the range of wide samples is to be found first. Memory grows with the bins:\n\
+            8 bytes for each, and for each thread where samples are wider than 16 bits",
         types: "all ten",
         nodata: NODATA_RULE,
         cost: "one count a pixel",
