@@ -28,6 +28,20 @@ pub const fn coefficients(columns: usize) -> usize {
     columns / 2 + 1
 }
 
+/// Bytes that a planned transform of so many complex numbers holds: factors for every step that it is cut into, and behind prime
+/// factors transforms of the next length that is cut well. Rather more than `rustfft` takes, which does not tell.
+fn plan_bytes(length: usize) -> usize {
+    const CUT_WELL: [usize; 6] = [2, 3, 5, 7, 11, 13];
+    let mut left = length.max(1);
+    for factor in CUT_WELL {
+        while left.is_multiple_of(factor) {
+            left /= factor;
+        }
+    }
+    let copies = if left == 1 { 2 } else { 10 };
+    length.saturating_mul(copies * size_of::<Complex<f32>>())
+}
+
 /// The greatest side of a raster that is transformed.
 const GREATEST_SIDE: usize = 1 << 26;
 

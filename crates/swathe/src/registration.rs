@@ -199,8 +199,12 @@ impl Registration {
         let Some(peak) = search.peak(&rows) else {
             return Err(Error::bug("a correlation surface without a greatest value"));
         };
-        let around = passes.surface_rows(&search.rows_around(peak))?;
+        let mut around = passes.surface_rows(&search.rows_around(peak))?;
         let beside = search.surroundings(&rows, peak, &around);
+        // The last pass has not counted on them.
+        drop(rows);
+        let height = self.options.padded.height;
+        around.retain(|(y, _)| [height - 1, 0, 1].into_iter().any(|offset| (peak.y + offset) % height == *y));
         let [dx, dy] = passes.between(peak, &around, &mut run)?;
         let size = self.options.padded;
         let whole = |place: Place| [shift_of(place.x, size.width), shift_of(place.y, size.height)];

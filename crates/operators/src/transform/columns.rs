@@ -9,7 +9,7 @@ use swathe_core::{
 };
 
 use super::rows::Extent;
-use super::{complex_of, complex_of_mut};
+use super::{complex_of, complex_of_mut, plan_bytes};
 
 /// What becomes of a product of two spectra.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,10 @@ impl Operator for ColumnProduct {
 
     fn edge(&self, _input: usize) -> Edge {
         Edge::Extend(Boundary::Nearest)
+    }
+
+    fn resident_bytes(&self) -> usize {
+        2 * plan_bytes(self.height)
     }
 
     fn scratch_bytes(&self, _output: Size) -> usize {

@@ -10,7 +10,7 @@ use swathe_core::{
 };
 
 use super::moments::Level;
-use super::{Taper, coefficients};
+use super::{Taper, coefficients, plan_bytes};
 use crate::rows::{LoadRows, loader};
 
 /// How large a transform is, and how its spectrum is stored.
@@ -71,6 +71,12 @@ impl Operator for RowSpectra {
     fn edge(&self, _input: usize) -> Edge {
         // Rows past the raster's edge are not looked at.
         Edge::Extend(Boundary::Nearest)
+    }
+
+    fn resident_bytes(&self) -> usize {
+        size_of_val(self.across.as_slice())
+            + size_of_val(self.down.as_slice())
+            + plan_bytes(self.extent.padded.width)
     }
 
     fn scratch_bytes(&self, _output: Size) -> usize {
@@ -147,6 +153,11 @@ impl SurfaceRow {
     /// Complex numbers of work space.
     pub(super) fn work_length(&self) -> usize {
         coefficients(self.extent.padded.width) + self.transform.get_scratch_len()
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn resident_bytes(&self) -> usize {
+        plan_bytes(self.extent.padded.width)
     }
 
     /// Columns of the surface.

@@ -39,6 +39,10 @@ impl Operator for SurfaceRows {
         Edge::Extend(Boundary::Nearest)
     }
 
+    fn resident_bytes(&self) -> usize {
+        self.row.resident_bytes()
+    }
+
     fn scratch_bytes(&self, _output: Size) -> usize {
         ScratchSize::new().with::<f32>(self.row.width()).with::<Complex<f32>>(self.row.work_length()).bytes()
     }
