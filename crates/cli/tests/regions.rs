@@ -44,6 +44,38 @@ fn results_are_scipys_in_any_tiles() {
 }
 
 #[test]
+fn pixels_may_be_of_any_width_and_height() {
+    let folder = Folder::new();
+    let shapes = frozen("shapes");
+    for (parameters, expected) in [
+        ("--sampling 30,10", "euclidean_sampling"),
+        ("--sampling 0.1,0.7 --to nonzero", "euclidean_sampling_narrow"),
+    ] {
+        let line = format!("{shapes} OUT {parameters} --type f64 --quiet --overwrite");
+        for way in ["", "--tile 67x1 --threads 8", "--tile 9x16 --threads 2"] {
+            folder.well(&format!("distance {} {way}", line.replace("OUT", "out.tif")));
+            folder.well(&format!("compare out.tif {} --tolerance 1e-11", frozen(expected)));
+            folder.well(&format!("distance {}", line.replace("OUT", "whole.tif")));
+            folder.well("compare out.tif whole.tif");
+        }
+    }
+    // Square ones are whole numbers of sides.
+    folder.well(&format!("distance {shapes} twos.tif --sampling 2 --metric cityblock --quiet"));
+    folder.well(&format!("cast {} twice.tif --scale 2 --quiet", frozen("cityblock")));
+    folder.well("compare twos.tif twice.tif");
+    for (line, code, word) in [
+        ("--sampling 1,2 --metric chessboard", 5, "square"),
+        ("--sampling 1,2 --units map", 2, "both"),
+        ("--sampling 0", 2, "--sampling"),
+        ("--sampling 1,2,3", 2, "--sampling"),
+    ] {
+        let refused = folder.run(&format!("distance {shapes} no.tif {line}"));
+        assert_eq!(refused.code, code, "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains(word), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn the_number_of_components_is_a_result() {
     let folder = Folder::new();
     let shapes = frozen("shapes");
@@ -110,6 +142,33 @@ fn what_is_wrong_is_told_before() {
 }
 
 #[test]
+fn tables_are_scikit_images() {
+    let folder = Folder::new();
+    for (raster, connectivity, expected) in [("shapes", 4, "table_four"), ("reals", 8, "table_reals_eight")] {
+        let expected = std::fs::read_to_string(Path::new(&frozen(expected)).with_extension("csv")).unwrap();
+        for way in ["", "--tile 67x1 --threads 8", "--tile 9x16 --threads 2"] {
+            folder.well(&format!(
+                "components {} l.tif --connectivity {connectivity} --table t.csv {way} --quiet --overwrite",
+                frozen(raster)
+            ));
+            let table = std::fs::read_to_string(folder.file("t.csv")).unwrap();
+            assert_eq!(table.lines().count(), expected.lines().count());
+            for (line, expected) in table.lines().zip(expected.lines()).skip(1) {
+                let [found, expected] = [line, expected].map(|line| line.split(',').collect::<Vec<_>>());
+                assert_eq!(found[..6], expected[..6]);
+                let numbers =
+                    [found[6], found[7], found[10], found[11]].map(|text| text.parse::<f64>().unwrap());
+                let [x, y, sum] = [6, 7, 8].map(|column| expected[column].parse::<f64>().unwrap());
+                let area = expected[1].parse::<f64>().unwrap();
+                for (found, expected) in numbers.into_iter().zip([x, y, sum, sum / area]) {
+                    assert!((found - expected).abs() <= 4e-16 * expected.abs(), "{line}: {expected}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_table_tells_what_each_label_covers() {
     let folder = Folder::new();
     folder.well("generate a.tif --size 230x170 --pattern noise --type u8 --quiet");
@@ -128,7 +187,7 @@ fn a_table_tells_what_each_label_covers() {
         .collect();
     let text = std::fs::read_to_string(folder.file("whole.csv")).unwrap();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("label,area,x,y,width,height,centroid_x,centroid_y,map_x,map_y"));
+    assert_eq!(lines.next(), Some("label,area,x,y,width,height,centroid_x,centroid_y,map_x,map_y,sum,mean"));
     let most = labels.iter().copied().max().unwrap();
     assert!(most > 100);
     for label in 1..=most {

@@ -37,6 +37,7 @@ const CASES: &[Case] = &[
         line: "gaussian a.tif o.tif --sigma 2 --format cog --compress zstd --block 128x128",
         files: &["o.tif"],
     },
+    Case { line: "components a.tif o.tif --of equal --table o.csv", files: &["o.tif", "o.csv"] },
 ];
 
 const TILES: &str = "--tile 256x128 --threads 2 --flush no --quiet --overwrite";
@@ -186,6 +187,34 @@ fn a_partial_file_that_was_damaged_is_computed_again_from_there() {
         assert!(resumed > 0 && resumed < tiles, "{resumed} of {tiles}");
         assert!(taken(&folder, case) == reference, "{}", case.line);
     }
+}
+
+#[test]
+fn a_table_is_made_whole_by_the_run_that_goes_on() {
+    let folder = folder();
+    let case = CASES.iter().find(|case| case.line.contains("--table")).unwrap();
+    folder.well(&line(case));
+    let reference = taken(&folder, case);
+    let begun = |folder: &Folder| {
+        let journal = std::fs::read_to_string(folder.file("o.tif.journal")).unwrap_or_default();
+        journal.contains("\"tile\"") && folder.file("o.tif.partial").exists()
+    };
+    // As soon as some tiles are there; a run that ends first leaves no journal.
+    for wait in (10..2000).step_by(10) {
+        kill_after(&folder, &line(case), Duration::from_millis(wait));
+        if begun(&folder) {
+            break;
+        }
+    }
+    assert!(begun(&folder), "no run was killed on its way");
+    // A table that got its name just before the kill is made again.
+    std::fs::write(folder.file("o.csv"), "label\n").unwrap();
+    folder.well(&format!("{} --resume --tile 500x300 --report r.json --quiet", case.line));
+    let report = std::fs::read_to_string(folder.file("r.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert!(report["resumed_tiles"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(names(&folder), expected_names(case));
+    assert!(taken(&folder, case) == reference);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::tile::TileView;
 
-/// A file that goes with an output: made of the output's tiles, which are as wide as the raster and come in their order from
-/// the top.
+/// A file that goes with an output: made of all tiles of input and output, which are as wide as the raster and come in their
+/// order from the top. A run that goes on with another's output shows it the tiles that are there again.
 ///
 /// Dropped without [`Beside::publish`], it leaves nothing behind.
 pub trait Beside: Send {
@@ -17,11 +17,11 @@ pub trait Beside: Send {
     /// Io, where there is no room for what it keeps on the way.
     fn begin(&mut self) -> Result<()>;
 
-    /// Looks at a tile.
+    /// Looks at a tile of the input and at what was made of it.
     ///
     /// # Errors
     /// Io and Limit, where something cannot be kept.
-    fn add(&mut self, tile: &TileView<'_>) -> Result<()>;
+    fn add(&mut self, input: &TileView<'_>, output: &TileView<'_>) -> Result<()>;
 
     /// Writes the file, which has no name yet.
     ///
@@ -29,9 +29,13 @@ pub trait Beside: Send {
     /// Io and Limit, where it cannot be written.
     fn complete(&mut self) -> Result<()>;
 
-    /// Gives the file its name, once the output has its own; flushes it before where `flush` says so.
+    /// Gives the file its name, before the output gets its own, so that a complete output is never without it; flushes it
+    /// before where `flush` says so.
     ///
     /// # Errors
     /// Io, where that cannot be done.
     fn publish(&mut self, flush: bool) -> Result<()>;
+
+    /// Removes the file with its name, because the output could not be completed after all.
+    fn withdraw(&mut self);
 }

@@ -96,6 +96,12 @@ pub trait Destination: Send {
         self.is_resumable()
     }
 
+    /// Whether a run that goes on has to show the sink tiles again that are in the output already, because something beside it
+    /// is made of all of them.
+    fn retraces(&self) -> bool {
+        false
+    }
+
     /// Begins the file under a name that another run finds again, or goes on with it behind `position`; notes in `head`
     /// what is written before the first tile. The file stays when the sink is dropped.
     ///

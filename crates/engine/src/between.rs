@@ -42,15 +42,18 @@ pub(crate) trait Step: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Is told that every tile was written, before the output is completed.
-    fn complete(&self) -> Result<()> {
+    /// Whether it has to see tiles again that are in the output already; those it does not hand on.
+    fn retraces(&self) -> bool {
+        false
+    }
+
+    /// Is told that every tile was written, before the output is completed; `flush` says whether that will be flushed.
+    fn complete(&self, _flush: bool) -> Result<()> {
         Ok(())
     }
 
-    /// Is told that the output has its name; `flush` says whether it was flushed.
-    fn publish(&self, _flush: bool) -> Result<()> {
-        Ok(())
-    }
+    /// Is told that the output could not be completed after all.
+    fn withdraw(&self) {}
 }
 
 /// A destination behind a step.
@@ -122,6 +125,10 @@ impl<S: Step> Destination for Between<S> {
         self.step.is_resumable() && self.destination.is_mendable()
     }
 
+    fn retraces(&self) -> bool {
+        self.step.retraces()
+    }
+
     fn create_kept(mut self: Box<Self>, position: &Position, head: &mut Footprint) -> Result<Box<dyn Sink>> {
         let carry = self.step.begin(position)?;
         let Between { step, destination } = *self;
@@ -165,9 +172,8 @@ impl<S: Step> Sink for Writing<S> {
     }
 
     fn finish(self: Box<Self>, flush: bool, journal: Option<&dyn Journal>) -> Result<u64> {
-        self.step.complete()?;
-        let bytes = self.sink.finish(flush, journal)?;
-        self.step.publish(flush)?;
-        Ok(bytes)
+        let Writing { step, sink } = *self;
+        step.complete(flush)?;
+        sink.finish(flush, journal).inspect_err(|_| step.withdraw())
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use swathe_core::{
-    BothWays, Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, SampleType,
-    ScratchSize, Sink, Size, Source, TileMut, TileView, Turns, Window,
+    Beside, BothWays, Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result,
+    SampleType, ScratchSize, Sink, Size, Source, TileMut, TileView, Turns, Window,
 };
 
 use crate::between::Step;
@@ -218,15 +218,27 @@ pub(crate) struct Downward {
     both: Arc<dyn BothWays>,
     notes: Arc<Notes>,
     handed: Turns<Vec<u64>>,
+    /// What is written beside the output, and the bytes that it holds.
+    beside: Option<(Turns<Box<dyn Beside>>, usize)>,
+    /// Tiles that are in the output already.
+    stored: u64,
 }
 
 impl Downward {
-    pub(crate) fn new(both: Arc<dyn BothWays>, notes: Arc<Notes>) -> Self {
-        Downward { both, notes, handed: Turns::new(0, Vec::new()) }
+    pub(crate) fn new(both: Arc<dyn BothWays>, notes: Arc<Notes>, beside: Option<Box<dyn Beside>>) -> Self {
+        let beside = beside.map(|beside| {
+            let bytes = beside.resident_bytes();
+            (Turns::new(0, beside), bytes)
+        });
+        Downward { both, notes, handed: Turns::new(0, Vec::new()), beside, stored: 0 }
     }
 
     fn output_words(&self, tile: Size) -> usize {
         self.both.output().kind().bytes(Window::whole(tile)).div_ceil(size_of::<u64>())
+    }
+
+    fn with_beside<R>(&self, what: impl FnOnce(&mut dyn Beside) -> R) -> Option<R> {
+        self.beside.as_ref().map(|(beside, _)| beside.carried(|beside| what(beside.as_mut())))
     }
 }
 
@@ -254,7 +266,8 @@ impl Step for Downward {
     fn resident_bytes(&self, workers: usize) -> usize {
         let handed = self.both.handed_words().saturating_mul(size_of::<u64>());
         // What is handed on, and in each worker's hands as bytes on its way into the journal.
-        handed.saturating_mul(1 + 2 * workers)
+        let beside = self.beside.as_ref().map_or(0, |(_, bytes)| *bytes);
+        handed.saturating_mul(1 + 2 * workers).saturating_add(beside)
     }
 
     fn scratch_bytes(&self, tile: Size) -> usize {
@@ -268,8 +281,18 @@ impl Step for Downward {
     fn begin(&mut self, position: &Position) -> Result<Vec<u8>> {
         let mut handed = start(self.both.as_ref());
         let inner = if position.tiles == 0 { &[] } else { unpack(&position.carry, &mut handed)? };
-        self.handed = Turns::new(position.tiles, handed);
-        Ok(inner.to_vec())
+        let inner = inner.to_vec();
+        self.stored = position.tiles;
+        self.handed = match self.with_beside(|beside| beside.begin()).transpose()? {
+            None => Turns::new(position.tiles, handed),
+            // What is beside the output has to see all of it.
+            Some(()) => Turns::new(0, start(self.both.as_ref())),
+        };
+        Ok(inner)
+    }
+
+    fn retraces(&self) -> bool {
+        self.beside.is_some()
     }
 
     fn write(
@@ -295,12 +318,28 @@ impl Step for Downward {
         footprint.set_carry(|carry| pack(&turn, carry));
         turn.pass_on();
         self.both.complete(note, tile, &mut output, work)?;
+        if let Some((beside, _)) = &self.beside {
+            let mut turn = beside.wait_for(sequence, footprint)?;
+            turn.add(tile, &output.view())?;
+            turn.pass_on();
+        }
         footprint.add_computing(begun.elapsed().saturating_sub(footprint.waiting()));
-        sink.write(sequence, &output.view(), scratch, footprint)
+        if sequence < self.stored { Ok(()) } else { sink.write(sequence, &output.view(), scratch, footprint) }
     }
 
     fn cancel(&self) {
         self.handed.cancel();
+        if let Some((beside, _)) = &self.beside {
+            beside.cancel();
+        }
+    }
+
+    fn complete(&self, flush: bool) -> Result<()> {
+        self.with_beside(|beside| beside.complete().and_then(|()| beside.publish(flush))).unwrap_or(Ok(()))
+    }
+
+    fn withdraw(&self) {
+        self.with_beside(|beside| beside.withdraw());
     }
 
     fn found(&self) -> Vec<(&'static str, u64)> {

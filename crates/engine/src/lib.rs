@@ -5,7 +5,6 @@
 //!
 //! Only this crate spawns threads and allocates tiles. It contains no format's and no operator's name.
 
-mod accompanied;
 mod account;
 mod between;
 mod both_ways;

@@ -9,7 +9,6 @@ use swathe_core::{
     Beside, BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window,
 };
 
-use crate::accompanied::Accompanied;
 use crate::between::Between;
 use crate::both_ways::{Downward, MakeInterim, Notes, Upward};
 use crate::extend::InputNeed;
@@ -297,12 +296,6 @@ impl Graph {
             }
             Scanner::BothWays { both, beside } => (both, beside),
         };
-        let destination = match beside {
-            None => destination,
-            Some(beside) => {
-                Box::new(Between { step: Accompanied::new(both.output().clone(), beside), destination })
-            }
-        };
         let notes =
             Arc::new(Notes::new(both.as_ref(), catalogue.interim("what lies below each tile", usize::MAX))?);
         let (source, stages) =
@@ -310,7 +303,7 @@ impl Graph {
         let upward = Upward { both: both.clone(), notes: notes.clone(), block: destination.block() };
         let graph = Graph::new(source, stages, Box::new(upward));
         let first = Some(Box::new(First { step: last_name, graph, notes: notes.clone() }));
-        let destination = Box::new(Between { step: Downward::new(both, notes), destination });
+        let destination = Box::new(Between { step: Downward::new(both, notes, beside), destination });
         Ok((Graph { chain, destination, first }, stood_in, preparations))
     }
 

@@ -43,6 +43,8 @@ struct Shared<'a> {
     sink: &'a dyn Sink,
     upward: bool,
     journal: Option<&'a dyn Journal>,
+    /// Tiles from the first on that the journal knows.
+    stored: u64,
     observer: &'a dyn Observer,
     cancel: &'a AtomicBool,
     tiles: u64,
@@ -85,7 +87,7 @@ impl Plan {
         match (self.sweeps(journal.as_deref(), &done, passes, observer, cancel), journal) {
             (Ok(report), Some(journal)) => journal.close().map(|()| report),
             (Err(error), Some(journal)) => {
-                let tiles = done.into_inner();
+                let tiles = done.into_inner().max(journal.position().tiles);
                 if tiles == 0 || !resumable || !is_worth_another_run(&error) {
                     journal.give_up();
                     return Err(error);
@@ -105,13 +107,14 @@ impl Plan {
         observer: &dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<Report> {
-        let start = journal.map_or(0, |journal| journal.position().tiles);
+        let stored = journal.map_or(0, |journal| journal.position().tiles);
+        let start = if self.graph.destination.retraces() { 0 } else { stored };
         let tiles = start..journal.and_then(Journal::end).unwrap_or(self.grid.count());
         tiles_done.store(start, Ordering::Relaxed);
         if !tiles.is_empty() {
             self.check_scratch()?;
         }
-        if start == 0 {
+        if stored == 0 {
             self.check_disk()?;
         }
         let ranges = self.tiles_before(tiles.clone());
@@ -211,6 +214,7 @@ impl Plan {
             sink: sink.as_ref(),
             upward,
             journal,
+            stored: position.tiles,
             observer,
             cancel,
             tiles: grid.count(),
@@ -349,7 +353,7 @@ fn tile(
     let output = workspace.output.view();
     let (sequence, own) = (ticket.sequence, ticket.window);
     shared.sink.write_seeing(sequence, own, &output, &mut workspace.scratch.frame(), &mut footprint)?;
-    if let Some(journal) = shared.journal {
+    if let Some(journal) = shared.journal.filter(|_| ticket.sequence >= shared.stored) {
         journal.record(Part::Tile(ticket.sequence), &footprint)?;
         if journal.is_flush_due() {
             shared.sink.flush()?;

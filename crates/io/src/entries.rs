@@ -166,9 +166,18 @@ impl EntryFile {
     /// Io, where it cannot be flushed or named.
     pub fn publish(&mut self, flush: bool) -> Result<()> {
         match self.written.take() {
-            Some((file, bytes)) => file.publish(bytes, flush, None),
+            Some((file, bytes)) => {
+                // A file without a name gets one at once where nothing has it: a run that is killed here leaves no third.
+                self.place.remove_old()?;
+                file.publish(bytes, flush, None)
+            }
             None => Err(Error::bug(format!("`{}` is to be named before it is written", self.place.name()))),
         }
+    }
+
+    /// Removes the file that [`EntryFile::publish`] gave its name.
+    pub fn withdraw(&self) {
+        let _ = self.place.remove_old();
     }
 }
 

@@ -142,8 +142,8 @@ impl OutputPlace {
         self.disk().map(|disk| disk.free_bytes)
     }
 
-    /// Removes a file that is about to be replaced.
-    fn remove_old(&self) -> Result<()> {
+    /// Removes a file that is about to be replaced, or not to be there.
+    pub(crate) fn remove_old(&self) -> Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::io(format_args!("cannot replace `{}`", self.name), error))

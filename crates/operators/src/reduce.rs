@@ -1,5 +1,6 @@
 //! What is learned from all pixels: counts of values, moments, extremes, products, ranks and histograms.
 
+pub(crate) mod compensated;
 mod counts;
 mod exact_sum;
 mod extremes;

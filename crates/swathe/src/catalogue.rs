@@ -33,6 +33,7 @@ pub struct Formats {
     dirty_limit_bytes: Option<u64>,
     scratch: Option<PathBuf>,
     mend: bool,
+    resume: bool,
 }
 
 impl Formats {
@@ -74,6 +75,11 @@ impl Formats {
     /// The same, with outputs that are there and of which parts are written again.
     pub(crate) fn mending(self) -> Self {
         Formats { mend: true, ..self }
+    }
+
+    /// The same, for a run that goes on with another's: what that gave a name beside the output is made again.
+    pub(crate) fn resuming(self, resume: bool) -> Self {
+        Formats { resume, ..self }
     }
 
     fn existing(&self, overwrite: bool) -> Existing {
@@ -213,7 +219,10 @@ impl Formats {
         if Path::new(path) == Path::new(&output.path) {
             return Err(Error::usage(format!("the table `{path}` is the output")));
         }
-        let existing = self.output_options(&output.options)?.existing;
+        let existing = match self.output_options(&output.options)?.existing {
+            Existing::Refused if self.resume => Existing::Replaced,
+            existing => existing,
+        };
         let ways = (self.scratch_folder(), self.dirty_limit_bytes);
         let file = EntryFile::new(path, RegionTable::ENTRY_BYTES, existing, &self.inputs, ways)?;
         Ok(Box::new(RegionTable::new(regions, input.georeferencing.transform, file)))

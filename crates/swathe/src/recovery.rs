@@ -83,7 +83,7 @@ fn with_whole_paths(pipeline: &Pipeline) -> Pipeline {
 /// # Errors
 /// As [`Plan::of`]; Io, where an input can't be read.
 pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
-    let formats = Box::new(Formats::for_job(job, limits));
+    let formats = Formats::for_job(job, limits);
     let mut options = job.run.options()?;
     let write = &job.pipeline.write;
     let format = Format::of_output(&write.path, write.options.get("format").map(String::as_str));
@@ -91,10 +91,10 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     // Fingerprints are taken before inputs are opened: what takes an input's place in between is another's, and a receipt
     // that does not fit its result would be worse than one that has the result made again. A plan says better what is wrong.
     let kept = (is_kept || job.run.resume).then(|| keeping(job));
-    if let (true, Some(Ok(kept))) = (job.run.resume, &kept) {
-        // Whatever tiles this run would choose, it goes on with those of the other.
-        options.tile = kept.tile_to_resume().or(options.tile);
-    }
+    let left = kept.as_ref().filter(|_| job.run.resume).and_then(|kept| kept.as_ref().ok()?.tile_to_resume());
+    // Whatever tiles this run would choose, it goes on with those of the other.
+    options.tile = left.or(options.tile);
+    let formats = Box::new(formats.resuming(left.is_some()));
     let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
     match kept.filter(|_| is_kept) {
         Some(kept) => Ok(plan.keeping(Box::new(kept?))),

@@ -28,6 +28,7 @@ use swathe_core::{
     fill_value, with_sample,
 };
 
+use super::compensated::Compensated;
 use super::product::Product;
 
 /// The description of `reduce`.
@@ -203,28 +204,6 @@ enum Made<T> {
     Real(f64),
     Sample(T),
     Nothing,
-}
-
-/// A sum with the rounding errors kept apart.
-#[derive(Clone, Copy, Debug, Default)]
-struct Compensated {
-    sum: f64,
-    rest: f64,
-}
-
-impl Compensated {
-    fn add(&mut self, value: f64) {
-        let sum = self.sum + value;
-        // What the addition lost, whichever of the two is larger.
-        let shadow = sum - self.sum;
-        self.rest += (self.sum - (sum - shadow)) + (value - shadow);
-        self.sum = sum;
-    }
-
-    fn value(self) -> f64 {
-        // An infinite sum has no rest.
-        if self.sum.is_finite() { self.sum + self.rest } else { self.sum }
-    }
 }
 
 impl Reduce {

@@ -13,7 +13,7 @@ const SWEEPS: &str = "none; two sweeps over tiles as wide as the raster, the fir
     (--scratch DIR): 4 bytes for every column and row of tiles. Memory does not depend on what the pixels are";
 
 const COMPONENT_SWEEPS: &str = "none; two sweeps over tiles as wide as the raster, the first from the bottom to the top. On disk between them\n\
-    (--scratch DIR): 4 bytes for every column and row of tiles, and with --table 40 bytes for each component. Memory does not\n\
+    (--scratch DIR): 4 bytes for every column and row of tiles, and with --table 64 bytes for each component. Memory does not\n\
     depend on what the pixels are";
 
 /// `components`.
@@ -45,7 +45,8 @@ pub(super) static COMPONENTS: ScanSpec = ScanSpec {
             "table",
             ParameterKind::Text,
             None,
-            "a file of comma-separated values with a line for each component: label, area in pixels, bounding box, centroid",
+            "a file of comma-separated values with a line for each component: label, area in pixels, bounding box, centroid, \
+             sum and mean of the values",
         ),
         Parameter::NODATA,
     ],
@@ -53,7 +54,7 @@ pub(super) static COMPONENTS: ScanSpec = ScanSpec {
         formula: "the least partition in which pixels that touch, and are neither background nor of different values under --of equal, are\n\
             together; 1, 2, ... in the order (row by row, from the west) of each part's first pixel; 0 for background.\n\
             table: x, y, width and height in pixels; the centroid is the mean of pixels' columns and rows, the middle of the first\n\
-            pixel being 0,0; map_x and map_y are that on the map, and empty where there is no georeferencing",
+            pixel being 0,0; map_x and map_y are that on the map, and empty where there is no georeferencing; sums of integers are exact",
         halo: COMPONENT_SWEEPS,
         types: "any; u32, and an error where there are more components than it has numbers",
         nodata: "ignore, propagate: pixels without data are background\n\
@@ -122,6 +123,12 @@ pub(super) static DISTANCE: ScanSpec = ScanSpec {
             "map: in units of the map, by the size of a pixel, which has to be square but for euclidean",
         ),
         Parameter::optional(
+            "sampling",
+            ParameterKind::Numbers { fewest: 1, most: 2, least: f64::MIN_POSITIVE, greatest: 1e9 },
+            None,
+            "width and height of a pixel, or both in one, which distances are in instead; must be the same but for euclidean",
+        ),
+        Parameter::optional(
             "max-distance",
             ParameterKind::Number { least: 0.0, greatest: f64::MAX },
             None,
@@ -138,13 +145,13 @@ pub(super) static DISTANCE: ScanSpec = ScanSpec {
     documentation: Documentation {
         formula: "out(p) = least distance of p to q over all targets q; 0 on targets",
         halo: SWEEPS,
-        types: "any; f32 or f64. In pixels squares are whole numbers and exact; sides of up to 16,777,216 pixels",
+        types: "any; f32 or f64. In square pixels squares are whole numbers and exact; sides of up to 16,777,216 pixels",
         nodata: "ignore, propagate: pixels without data are no targets and get no data\nvalue: ordinary numbers\n\
             NaN stands for no data, also everywhere if there is no target at all",
         cost: "some 10 operations a pixel",
         source: "Meijster, Roerdink, Hesselink, A general algorithm for computing distance transforms in linear time, 2000;\n\
             Felzenszwalb, Huttenlocher, Distance transforms of sampled functions, 2012",
-        agrees: "scipy.ndimage.distance_transform_edt, exactly in pixels (type f64); distance_transform_cdt; cv2.distanceTransform with\n\
+        agrees: "scipy.ndimage.distance_transform_edt, exactly in pixels (type f64), within 1e-14 with sampling; distance_transform_cdt; cv2.distanceTransform with\n\
             DIST_MASK_PRECISE to 1e-6. gdal_proximity finds targets that are not always the nearest",
         example: "swathe distance roads.tif away.tif --to nonzero --units map --max-distance 500",
     },
@@ -154,6 +161,7 @@ pub(super) static DISTANCE: ScanSpec = ScanSpec {
         "metric=cityblock max-distance=4",
         "metric=chessboard nodata=value",
         "values=1,2 type=f64",
+        "sampling=0.7,2 type=f64 max-distance=9",
     ],
     bind: |parameters, info| {
         let metric = match parameters.text("metric") {
@@ -181,9 +189,27 @@ pub(super) static DISTANCE: ScanSpec = ScanSpec {
 
 /// Width and height of a pixel in the units that distances are wanted in.
 fn pixel_size(parameters: &Parameters, info: &RasterInfo, metric: Metric) -> Result<[f64; 2]> {
-    if parameters.text("units") != Some("map") {
-        return Ok([1.0, 1.0]);
+    let on_the_map = parameters.text("units") == Some("map");
+    let ([width, height], what) = match parameters.numbers("sampling")?.as_deref() {
+        Some(_) if on_the_map => {
+            return Err(Error::usage("`--sampling` and `--units map` both say how large a pixel is"));
+        }
+        Some(&[width, height]) => ([width, height], "sampling"),
+        Some(&[side]) => ([side; 2], "sampling"),
+        _ if on_the_map => (map_pixel_size(info)?, "units map"),
+        _ => return Ok([1.0, 1.0]),
+    };
+    match metric {
+        _ if width == height => Ok([width, width]),
+        Metric::Euclidean => Ok([width, height]),
+        _ => Err(Error::unsupported(format!(
+            "`--{what}` with this metric is for square pixels, and these are {width} x {height}"
+        ))),
     }
+}
+
+/// Width and height of a pixel on the map.
+fn map_pixel_size(info: &RasterInfo) -> Result<[f64; 2]> {
     let Some(transform) = info.georeferencing.transform else {
         return Err(Error::usage("`--units map` needs the size of a pixel, and the raster does not say it"));
     };
@@ -198,12 +224,5 @@ fn pixel_size(parameters: &Parameters, info: &RasterInfo, metric: Metric) -> Res
         ));
     }
     // The corners of rotated pixels are rounded.
-    let square = (width - height).abs() <= 1e-9 * width;
-    match metric {
-        _ if square => Ok([width, width]),
-        Metric::Euclidean => Ok([width, height]),
-        _ => Err(Error::unsupported(format!(
-            "`--units map` with this metric is for square pixels, and these are {width} x {height}"
-        ))),
-    }
+    Ok([width, if (width - height).abs() <= 1e-9 * width { width } else { height }])
 }
