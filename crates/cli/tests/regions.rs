@@ -61,7 +61,7 @@ fn pixels_may_be_of_any_width_and_height() {
     }
     // Square ones are whole numbers of sides.
     folder.well(&format!("distance {shapes} twos.tif --sampling 2 --metric cityblock --quiet"));
-    folder.well(&format!("cast {} twice.tif --scale 2 --quiet", frozen("cityblock")));
+    folder.well(&format!("cast {} twice.tif --scale 2 --type f32 --quiet", frozen("cityblock")));
     folder.well("compare twos.tif twice.tif");
     for (line, code, word) in [
         ("--sampling 1,2 --metric chessboard", 5, "square"),

@@ -197,7 +197,7 @@ fn a_table_is_made_whole_by_the_run_that_goes_on() {
     let reference = taken(&folder, case);
     let begun = |folder: &Folder| {
         let journal = std::fs::read_to_string(folder.file("o.tif.journal")).unwrap_or_default();
-        journal.contains("\"tile\"") && folder.file("o.tif.partial").exists()
+        journal.contains("\n{\"tile\":") && folder.file("o.tif.partial").exists()
     };
     // As soon as some tiles are there; a run that ends first leaves no journal.
     for wait in (10..2000).step_by(10) {
