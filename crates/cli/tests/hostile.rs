@@ -194,16 +194,21 @@ fn a_scratch_disk_that_is_too_small_is_told_and_left_empty() {
 }
 
 /// Runs a line whose scratch folder `out` is a disk that cannot reserve space (an ext2 in a file), and fills that, while the run is
-/// held, once the run has so many KiB there; then runs it again. None where the run was over before; what the system says
-/// where nobody may mount such a disk.
-fn fill_the_scratch_disk_under(folder: &Folder, line: &str, kib: usize) -> Result<Option<Output>, String> {
+/// held, once the run has so many KiB there; then runs it again with what `again` adds. None where the run was over before; what
+/// the system says where nobody may mount such a disk.
+fn fill_the_scratch_disk_under(
+    folder: &Folder,
+    line: &str,
+    kib: usize,
+    again: &str,
+) -> Result<Option<Output>, String> {
     let script = format!(
-        "truncate -s 90M disk && mkfs.ext2 -q -F disk && mount -o loop disk out || exit 99\n\
+        "truncate -s 180M disk && mkfs.ext2 -q -F disk && mount -o loop disk out || exit 99\n\
          $1 {line} > first 2> said & run=$!\n\
          until [ $(df --output=used -k out | tail -n 1) -ge {kib} ]; do kill -0 $run || exit 98; sleep 0.002; done\n\
-         kill -STOP $run || exit 98; head -c 200m /dev/zero > out/filler 2> /dev/null; kill -CONT $run\n\
+         kill -STOP $run || exit 98; head -c 300m /dev/zero > out/filler 2> /dev/null; kill -CONT $run\n\
          wait $run; echo $?; rm out/filler; rm -d out/lost+found; ls -A . out | tr '\\n' ' '; echo\n\
-         $1 {line}; echo $?"
+         $1 {line} {again}; echo $?"
     );
     let mut command = Command::new("unshare");
     command.args(["--mount", "bash", "-c", &script, "-", env!("CARGO_BIN_EXE_swathe")]);
@@ -216,15 +221,17 @@ fn fill_the_scratch_disk_under(folder: &Folder, line: &str, kib: usize) -> Resul
 }
 
 #[test]
-fn a_scratch_disk_that_another_fills_stops_a_run_that_leaves_nothing() {
+fn a_scratch_disk_that_another_fills_stops_a_run_that_leaves_nothing_or_goes_on() {
     let rows = "--tile 1500x1 --threads 1 --scratch out --quiet";
-    for (line, kib) in [
-        ("register a.tif b.tif --scratch out --threads 1 --quiet".to_owned(), 2000),
-        (format!("components a.tif o.tif --of equal {rows}"), 300),
-        (format!("distance a.tif o.tif {rows}"), 300),
-        // The raster is written meanwhile, and there is no going on with a table.
-        (format!("components a.tif o.tif --of equal --table o.csv {rows}"), 12_000),
+    let kept: &[&str] = &["o.tif.carry", "o.tif.journal", "o.tif.partial"];
+    for (line, kib, left) in [
+        ("register a.tif b.tif --scratch out --threads 1 --quiet".to_owned(), 2000, &[][..]),
+        (format!("components a.tif o.tif --of equal {rows}"), 300, &[]),
+        (format!("distance a.tif o.tif {rows}"), 300, &[]),
+        // The raster is written meanwhile, as far as it goes on from there.
+        (format!("components a.tif o.tif --of equal --table o.csv {rows}"), 12_000, kept),
     ] {
+        let again = if left.is_empty() { "" } else { "--resume" };
         let folder = Folder::new();
         folder.well("generate a.tif --size 1500x1200 --quiet");
         folder.well("generate b.tif --size 1500x1200 --seed 2 --quiet");
@@ -238,7 +245,7 @@ fn a_scratch_disk_that_another_fills_stops_a_run_that_leaves_nothing() {
         // A run that was over before the disk was full says nothing: it is tried again.
         let ended = (0..10).find_map(|_| {
             remove();
-            fill_the_scratch_disk_under(&folder, &line, kib).transpose()
+            fill_the_scratch_disk_under(&folder, &line, kib, again).transpose()
         });
         let ended = match ended.expect("the run is held in one of ten trials") {
             Ok(ended) => ended,
@@ -255,7 +262,8 @@ fn a_scratch_disk_that_another_fills_stops_a_run_that_leaves_nothing() {
             "{said}"
         );
         let names = words.next().unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(names, [".:", "a.tif", "b.tif", "disk", "first", "out", "said", "out:"], "`{line}`");
+        let expected = [&[".:", "a.tif", "b.tif", "disk", "first"], left, &["out", "said", "out:"]].concat();
+        assert_eq!(names, expected, "`{line}`");
         let printed = words.collect::<Vec<_>>().join("\n");
         assert_eq!(printed.trim_end(), format!("{reference}0"), "`{line}`: {}", text(&ended.stderr));
         for (name, bytes) in results {

@@ -179,19 +179,13 @@ impl OutputPlace {
             Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
         };
         let file = PartialFile::begin(&self).map_err(cannot)?;
-        if self.begin == Begin::Mended {
-            let writeback = WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() };
-            return Ok(OutputFile {
-                file,
-                place: self,
-                method,
-                turn: Mutex::default(),
-                writeback,
-                written: AtomicU64::new(0),
-                removed: 0..0,
-            });
-        }
-        match rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1)) {
+        let is_mended = self.begin == Begin::Mended;
+        let reserved = if is_mended {
+            Ok(())
+        } else {
+            rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1))
+        };
+        match reserved {
             Ok(()) => {}
             Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
                 if is_new {
@@ -204,7 +198,11 @@ impl OutputPlace {
                 Error::io(format_args!("cannot make `{}` {bytes} bytes long", self.name), error)
             })?,
         }
-        let writeback = WriteBack::new(dirty_limit_bytes);
+        let writeback = if is_mended {
+            WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() }
+        } else {
+            WriteBack::new(dirty_limit_bytes)
+        };
         Ok(OutputFile {
             file,
             place: self,
