@@ -68,7 +68,10 @@ pub struct Measured {
     pub time: Duration,
 }
 
-/// Runs the command to its end.
+/// What is kept of a command's words. A started process inherits the peak of the one that starts it, which so must stay small.
+const MOST_TEXT_BYTES: u64 = 1 << 20;
+
+/// Runs the command to its end; of each stream the first MiB is kept.
 ///
 /// # Panics
 /// If it cannot be started.
@@ -77,7 +80,8 @@ pub fn run_measured(arguments: &[&str]) -> Measured {
     let stream = || tempfile::tempfile().expect("the folder for temporary files can be written");
     let text = |mut file: std::fs::File| {
         let mut bytes = Vec::new();
-        file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("what was written can be read");
+        let read = file.rewind().and_then(|()| file.take(MOST_TEXT_BYTES).read_to_end(&mut bytes));
+        read.expect("what was written can be read");
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let (stdout, stderr) = (stream(), stream());
