@@ -37,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) computed: f64,
     /// Pixels read from all sources.
     pub(crate) read: f64,
+    /// Of these, pixels that are read straight into a tile.
+    pub(crate) straight: f64,
     /// Separate stretches of the sources' files that are read.
     pub(crate) stretches: f64,
     /// Bytes of what stages hand on to stages.
@@ -249,7 +251,7 @@ impl Work {
     /// The work of a tile in the middle of the raster.
     pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
         let mut work = Work::default();
-        let blocks = chain.sources().map(|source| (source.block(), source.info().size)).collect::<Vec<_>>();
+        let sources = chain.sources().collect::<Vec<_>>();
         walk_tile(chain, grid, &mut |visit, times| match visit {
             Visit::Output { window, .. } => work.computed += times * window.size().pixels() as f64,
             Visit::Buffer { stage, index, window } => {
@@ -258,8 +260,14 @@ impl Work {
                 }
             }
             Visit::Read { source, window } => {
-                work.read += times * window.size().pixels() as f64;
-                work.stretches += times * stretches(window, blocks[source].0, blocks[source].1);
+                let (source, pixels) = (sources[source], times * window.size().pixels() as f64);
+                work.read += pixels;
+                // Block after block of a column would be read from all over the file.
+                let in_order = window.height <= source.block().height
+                    || source.block().width >= source.info().size.width;
+                let straight = in_order && source.reads_straight(window.width);
+                work.straight += if straight { pixels } else { 0.0 };
+                work.stretches += times * stretches(window, source.block(), source.info().size);
             }
         });
         work
