@@ -35,7 +35,7 @@ pub(crate) fn disk(folder: &Path) -> Option<Disk> {
     let free_bytes = rustix::fs::statvfs(folder)
         .map(|statistics| statistics.f_bavail.saturating_mul(statistics.f_frsize))
         .ok()?;
-    let in_memory = MEMORY.contains(&(system.f_type as u64 & 0xFFFF_FFFF));
+    let in_memory = MEMORY.contains(&low_bits(system.f_type as u64));
     Some(Disk { number: entry.st_dev, free_bytes, in_memory })
 }
 
@@ -49,9 +49,13 @@ pub(crate) fn distant_folder(folder: &Path) -> Option<&'static str> {
     rustix::fs::statfs(folder).ok().and_then(|statistics| named(statistics.f_type as u64))
 }
 
+/// The number itself of what the kernel tells, whose field is signed on some machines.
+fn low_bits(number: u64) -> u64 {
+    number & 0xFFFF_FFFF
+}
+
 fn named(number: u64) -> Option<&'static str> {
-    // The kernel's field is signed on some machines.
-    let number = number & 0xFFFF_FFFF;
+    let number = low_bits(number);
     DISTANT.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 

@@ -133,7 +133,7 @@ impl OutputPlace {
         file_system::way(method, file_system::distant_folder(&self.folder))
     }
 
-    /// Bytes free on the output's disk for this user.
+    /// The disk that the output will lie on.
     pub(crate) fn disk(&self) -> Option<Disk> {
         file_system::disk(&self.folder)
     }

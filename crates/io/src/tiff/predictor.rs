@@ -103,8 +103,11 @@ fn add_up<const N: usize>(bytes: &mut [u8], row: Row) {
         3 => add_pixels::<N, 3>(words, row.order),
         4 => add_pixels::<N, 4>(words, row.order),
         samples => {
-            let mut sums = vec![0; samples];
-            words.chunks_exact_mut(samples.max(1)).for_each(|pixel| add_pixel(pixel, &mut sums, row.order));
+            for sample in 0..samples {
+                let mut sum = [0];
+                let words = words.iter_mut().skip(sample).step_by(samples);
+                words.for_each(|word| add_pixel(std::slice::from_mut(word), &mut sum, row.order));
+            }
         }
     }
 }
