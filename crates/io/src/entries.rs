@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use swathe_core::{Error, Footprint, Result};
 
-use crate::output::{Existing, OutputFile, OutputPlace, WriteMethod};
+use crate::output::{Existing, OutputFile, OutputPlace, WriteBackRule, WriteMethod};
 
 /// Entries that are held before they go to the scratch file.
 const AT_ONCE: usize = 1 << 15;
@@ -21,7 +21,7 @@ pub struct EntryFile {
     place: OutputPlace,
     scratch: PathBuf,
     entry_bytes: usize,
-    dirty_limit_bytes: Option<u64>,
+    writeback: WriteBackRule,
     kept: Option<File>,
     /// Numbers of the entries that are not in the scratch file yet, and where in `entries` they are.
     waiting: Vec<(u64, usize)>,
@@ -41,7 +41,7 @@ impl EntryFile {
         entry_bytes: usize,
         existing: Existing,
         inputs: &[PathBuf],
-        (scratch, dirty_limit_bytes): (PathBuf, Option<u64>),
+        (scratch, writeback): (PathBuf, WriteBackRule),
     ) -> Result<Self> {
         if !scratch.is_dir() {
             return Err(Error::usage(format!("--scratch: `{}` is not a folder", scratch.display())));
@@ -50,7 +50,7 @@ impl EntryFile {
             place: OutputPlace::new(path, existing, inputs)?,
             scratch,
             entry_bytes,
-            dirty_limit_bytes,
+            writeback,
             kept: None,
             waiting: Vec::new(),
             entries: Vec::new(),
@@ -132,7 +132,7 @@ impl EntryFile {
         self.settle()?;
         (self.waiting, self.entries) = (Vec::new(), Vec::new());
         let (size, place) = (self.entry_bytes, self.place.clone());
-        let file = place.create(0, WriteMethod::Pwrite, self.dirty_limit_bytes)?;
+        let file = place.create(0, WriteMethod::Pwrite, self.writeback)?;
         let at_once = (PIECE_BYTES / size).max(1) as u64;
         let mut entries = vec![0; at_once as usize * size];
         let (mut text, mut end) = (heading.to_owned(), 0);
@@ -190,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         let path = path.to_str().unwrap();
-        let scratch = (folder.path().to_owned(), None);
+        let scratch = (folder.path().to_owned(), WriteBackRule::default());
         let mut file = EntryFile::new(path, 8, Existing::Refused, &[], scratch.clone()).unwrap();
         file.begin().unwrap();
         let count = 3 * AT_ONCE as u64 + 17;

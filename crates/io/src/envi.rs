@@ -290,7 +290,7 @@ pub(crate) fn plan(
         place: OutputPlace::new(&header.to_string_lossy(), options.existing, &options.inputs)?,
         text: header_text(info, &strides, code),
     };
-    let (method, dirty_limit_bytes) = (options.method, options.dirty_limit_bytes);
+    let (method, writeback) = (options.method, options.writeback);
     Ok(StridedDestination {
         place,
         strides,
@@ -298,7 +298,7 @@ pub(crate) fn plan(
         companion: Some(companion),
         masked,
         method,
-        dirty_limit_bytes,
+        writeback,
     })
 }
 

@@ -7,7 +7,7 @@ use swathe_core::{Destination, Error, ErrorKind, RasterInfo, Result, Scalar, Siz
 use crate::access::{AccessMethod, InputFile};
 use crate::bands::BandSelection;
 use crate::nodata::WithNodata;
-use crate::output::{Existing, OutputPlace, WriteMethod};
+use crate::output::{Existing, OutputPlace, WriteBackRule, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
 use crate::tiff::{
@@ -122,8 +122,8 @@ pub struct OutputOptions {
     pub existing: Existing,
     /// How bytes get into the file.
     pub method: WriteMethod,
-    /// The most bytes that may wait to be written to the disk; `None` leaves it to the kernel.
-    pub dirty_limit_bytes: Option<u64>,
+    /// When what is written goes to the disk.
+    pub writeback: WriteBackRule,
     /// Files that must not be the output.
     pub inputs: Vec<PathBuf>,
 }
@@ -305,7 +305,7 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
         Format::Png if options.interleave.is_some_and(|interleave| interleave != Interleave::Pixel) => {
             Err(Error::usage(format!("`{path}`: PNG files hold bands pixel by pixel")))
         }
-        Format::Png => Ok(Box::new(png::destination::plan(place, info, options.dirty_limit_bytes)?)),
+        Format::Png => Ok(Box::new(png::destination::plan(place, info, options.writeback)?)),
         Format::Zarr => Err(Error::bug("a Zarr store was planned as one file")),
     }
 }
@@ -361,7 +361,7 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
         planar,
         big: options.big,
         method: options.method,
-        dirty_limit_bytes: options.dirty_limit_bytes,
+        writeback: options.writeback,
     };
     let compression = options.compression.unwrap_or_default();
     if compression == Compression::None && !options.sparse {

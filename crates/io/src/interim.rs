@@ -23,7 +23,7 @@ use swathe_core::{
 };
 
 use crate::file_system;
-use crate::output::WriteBack;
+use crate::output::{WriteBack, WriteBackRule};
 
 /// Bytes that are read or written at once where a block is put together from rows.
 const PIECE_BYTES: usize = 256 << 10;
@@ -53,7 +53,7 @@ impl Interim {
         info: RasterInfo,
         block_columns: usize,
         folder: PathBuf,
-        dirty_limit_bytes: Option<u64>,
+        writeback: WriteBackRule,
     ) -> Result<Arc<Self>> {
         if block_columns == 0 {
             return Err(Error::bug(format!("no interim raster has blocks of 0 columns: {info:?}")));
@@ -68,7 +68,7 @@ impl Interim {
             name: name.to_owned(),
             folder,
             file: OnceLock::new(),
-            writeback: WriteBack::new(dirty_limit_bytes),
+            writeback: WriteBack::new(writeback),
             read: AtomicU64::new(0),
             written: AtomicU64::new(0),
         }))
@@ -426,7 +426,8 @@ mod tests {
     #[test]
     fn what_is_written_by_rows_is_read_by_columns() {
         let info = RasterInfo::new(Size::new(24, 1000), 1, SampleType::F32);
-        let interim = Interim::new("it", info.clone(), 8, std::env::temp_dir(), Some(1 << 20)).unwrap();
+        let rule = WriteBackRule { limit_bytes: Some(1 << 20), early: false };
+        let interim = Interim::new("it", info.clone(), 8, std::env::temp_dir(), rule).unwrap();
         let value = |x: i64, y: i64| (1000 * x + y) as f32;
         let (rows, columns) =
             (InterimDestination::by_rows(interim.clone()), InterimDestination::by_columns(interim.clone()));
@@ -470,7 +471,9 @@ mod tests {
     #[test]
     fn a_disk_that_is_too_small_is_told_of_before() {
         let info = RasterInfo::new(Size::new(1 << 24, 1 << 26), 1, SampleType::F32);
-        let interim = Interim::new("the spectrum", info, 1 << 10, std::env::temp_dir(), None).unwrap();
+        let interim =
+            Interim::new("the spectrum", info, 1 << 10, std::env::temp_dir(), WriteBackRule::default())
+                .unwrap();
         let error = interim.reserve().unwrap_err();
         assert!(error.to_string().contains("--scratch"), "{error}");
     }

@@ -41,7 +41,7 @@ pub use formats::{
 pub use interim::{Interim, InterimDestination, InterimSource};
 pub use journal::{Damage, Keeping, Mending, Receipt, Settled, settle, verify};
 pub use mapping::absorb_bus_error;
-pub use output::{Existing, WriteMethod};
+pub use output::{Existing, WriteBackRule, WriteMethod};
 pub use png::{png_bytes, write_png};
 pub use preview::{Channels, Picture, PreviewOptions, preview, preview_of, side_by_side};
 pub use strided::Interleave;

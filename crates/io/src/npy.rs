@@ -165,9 +165,9 @@ pub(crate) fn plan(
         order: ByteOrder::NATIVE,
         offset: head.len() as u64,
     };
-    let (method, dirty_limit_bytes) = (options.method, options.dirty_limit_bytes);
+    let (method, writeback) = (options.method, options.writeback);
     let masked = masked_sample(place.name(), info)?;
-    Ok(StridedDestination { place, strides, head, companion: None, masked, method, dirty_limit_bytes })
+    Ok(StridedDestination { place, strides, head, companion: None, masked, method, writeback })
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ use crate::{file_system, mapping};
 
 pub(crate) mod folder;
 mod rearranging;
+mod writeback;
+
+pub(crate) use writeback::WriteBack;
+pub use writeback::WriteBackRule;
 
 /// How pixels get into an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,7 +164,7 @@ impl OutputPlace {
         self,
         bytes: u64,
         method: WriteMethod,
-        dirty_limit_bytes: Option<u64>,
+        writeback: WriteBackRule,
     ) -> Result<OutputFile> {
         let too_small = |free: u64| {
             Error::limit(format!(
@@ -198,17 +202,12 @@ impl OutputPlace {
                 Error::io(format_args!("cannot make `{}` {bytes} bytes long", self.name), error)
             })?,
         }
-        let writeback = if is_mended {
-            WriteBack { limit_bytes: dirty_limit_bytes, state: Mutex::default() }
-        } else {
-            WriteBack::new(dirty_limit_bytes)
-        };
         Ok(OutputFile {
             file,
             place: self,
             method,
             turn: Mutex::default(),
-            writeback,
+            writeback: WriteBack::new(writeback),
             written: AtomicU64::new(0),
             removed: 0..0,
         })
@@ -374,13 +373,6 @@ pub(crate) struct OutputFile {
     removed: Range<u64>,
 }
 
-/// Keeps the bytes that wait to be written to the disk under a limit: starts them early, waits for the oldest.
-#[derive(Debug, Default)]
-pub(crate) struct WriteBack {
-    limit_bytes: Option<u64>,
-    state: Mutex<Vec<Range<u64>>>,
-}
-
 impl OutputFile {
     /// Bytes written so far.
     pub(crate) fn bytes_written(&self) -> u64 {
@@ -507,32 +499,4 @@ fn umask() -> u32 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
     line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
-}
-
-impl WriteBack {
-    /// With at most `limit_bytes` waiting; any number where nothing is said.
-    pub(crate) fn new(limit_bytes: Option<u64>) -> Self {
-        WriteBack { limit_bytes, state: Mutex::default() }
-    }
-
-    /// Is told that a range was written.
-    pub(crate) fn note(&self, file: &File, range: Range<u64>) {
-        let Some(limit) = self.limit_bytes else { return };
-        mapping::start_writeback(file, range.clone());
-        let mut oldest = Vec::new();
-        {
-            let mut waiting = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push(range);
-            let mut dirty: u64 = waiting.iter().map(|range| range.end - range.start).sum();
-            let mut old = 0;
-            while dirty > limit && old < waiting.len() {
-                dirty -= waiting[old].end - waiting[old].start;
-                old += 1;
-            }
-            oldest.extend(waiting.drain(..old));
-        }
-        for range in oldest {
-            mapping::wait_writeback(file, range);
-        }
-    }
 }

@@ -103,17 +103,9 @@ pub(crate) fn plan(
         order: ByteOrder::NATIVE,
         offset: 0,
     };
-    let (method, dirty_limit_bytes) = (options.method, options.dirty_limit_bytes);
+    let (method, writeback) = (options.method, options.writeback);
     let masked = masked_sample(place.name(), info)?;
-    Ok(StridedDestination {
-        place,
-        strides,
-        head: Vec::new(),
-        companion: None,
-        masked,
-        method,
-        dirty_limit_bytes,
-    })
+    Ok(StridedDestination { place, strides, head: Vec::new(), companion: None, masked, method, writeback })
 }
 
 #[cfg(test)]

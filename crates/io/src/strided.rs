@@ -6,7 +6,7 @@ use swathe_core::{
 };
 
 use crate::access::{AccessMethod, InputFile};
-use crate::output::{OutputFile, OutputPlace, WriteMethod, publish};
+use crate::output::{OutputFile, OutputPlace, WriteBackRule, WriteMethod, publish};
 use crate::samples;
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::has_opacity;
@@ -302,7 +302,7 @@ pub(crate) struct StridedDestination {
     /// What is written of a sample that a mask says is no data.
     pub(crate) masked: Option<Vec<u8>>,
     pub(crate) method: WriteMethod,
-    pub(crate) dirty_limit_bytes: Option<u64>,
+    pub(crate) writeback: WriteBackRule,
 }
 
 /// What samples under a mask become in a format without masks: the nodata value, or `NaN`; `None` where there is no mask
@@ -398,11 +398,11 @@ impl Destination for StridedDestination {
 impl StridedDestination {
     /// Begins the file and notes what is written of it in `footprint`.
     fn begin(self, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
-        let StridedDestination { place, strides, head, companion, masked, method, dirty_limit_bytes } = self;
+        let StridedDestination { place, strides, head, companion, masked, method, writeback } = self;
         let bytes = strides.data_bytes().and_then(|bytes| bytes.checked_add(strides.offset));
         let bytes = bytes
             .ok_or_else(|| Error::limit(format!("`{}` would be larger than 2^62 bytes", place.name())))?;
-        let file = place.create(bytes, method, dirty_limit_bytes)?;
+        let file = place.create(bytes, method, writeback)?;
         if !head.is_empty() {
             file.write_at(0, &head, footprint)?;
         }
@@ -489,7 +489,7 @@ impl Sink for StridedSink {
         let mut files = vec![(file, bytes)];
         if let Some(Companion { place, text }) = companion {
             let length = text.len() as u64;
-            let file = place.create(length, WriteMethod::Pwrite, None)?;
+            let file = place.create(length, WriteMethod::Pwrite, WriteBackRule::default())?;
             file.write_at(0, text.as_bytes(), &mut Footprint::default())?;
             files.push((file, length));
         }

@@ -31,7 +31,8 @@ fn tiles_of_blocks_are_read_as_any_window() {
     {
         let info = RasterInfo { mask, ..RasterInfo::new(Size::new(70, 45), bands, sample_type) };
         let interim =
-            Interim::new("it", info.clone(), 32, std::env::temp_dir(), None).expect("blocks of 32 columns");
+            Interim::new("it", info.clone(), 32, std::env::temp_dir(), swathe_io::WriteBackRule::default())
+                .expect("blocks of 32 columns");
         assert_eq!(interim.bytes(), (70 * 45 * (bands * sample_type.size() + usize::from(mask))) as u64);
         let destination = InterimDestination::by_blocks(interim.clone());
         assert!(destination.whole_blocks() && destination.block() == Size::new(32, 16));

@@ -13,7 +13,8 @@ use swathe_engine::{
 };
 use swathe_io::{
     AccessMethod, Compression, EntryFile, Existing, Format, Interim, InterimDestination, InterimSource,
-    Interleave, OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteMethod, WritePredictor,
+    Interleave, OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteBackRule, WriteMethod,
+    WritePredictor,
 };
 
 use swathe_operators::scan::{BoundScan, Regions};
@@ -30,7 +31,8 @@ const TABLE_BYTES: u64 = 64 << 20;
 pub struct Formats {
     inputs: Vec<PathBuf>,
     access: Option<AccessMethod>,
-    dirty_limit_bytes: Option<u64>,
+    writeback: WriteBackRule,
+    flush: bool,
     scratch: Option<PathBuf>,
     mend: bool,
     resume: bool,
@@ -42,11 +44,8 @@ impl Formats {
         let with = job.pipeline.steps.iter().flat_map(|step| &step.with);
         let inputs =
             std::iter::once(&job.pipeline.read).chain(with).map(|input| swathe_io::file_of(&input.path));
-        Formats {
-            access: access_of(&job.run),
-            scratch: Some(job.run.scratch_folder()),
-            ..Formats::writing(inputs.collect(), limits)
-        }
+        let formats = Formats::writing(inputs.collect(), limits).running(&job.run);
+        Formats { scratch: Some(job.run.scratch_folder()), ..formats }
     }
 
     /// For reading only.
@@ -54,22 +53,23 @@ impl Formats {
         Formats { access: access_of(run), ..Formats::default() }
     }
 
-    /// The same, reaching inputs as `run` says.
-    pub(crate) fn accessing(self, run: &RunSettings) -> Self {
-        Formats { access: access_of(run), ..self }
+    /// The same, reaching inputs and flushing the output as `run` says.
+    pub(crate) fn running(self, run: &RunSettings) -> Self {
+        Formats { access: access_of(run), flush: run.flush != Some(false), ..self }
     }
 
-    /// The most bytes that may wait to be written to a disk.
-    pub(crate) fn dirty_limit_bytes(limits: &Limits) -> Option<u64> {
+    /// When what is written goes to a disk, for files that nobody flushes.
+    pub(crate) fn writeback(limits: &Limits) -> WriteBackRule {
         // A control group is charged for pages that wait to be written, and kills where they do not leave in time;
         // without one the kernel's own limits do.
-        limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20))
+        let limit_bytes = limits.group_bytes.map(|limit| (limit / 8).clamp(4 << 20, 256 << 20));
+        WriteBackRule { limit_bytes, early: false }
     }
 
     /// For writing an output that must be none of `inputs`.
     pub(crate) fn writing(inputs: Vec<PathBuf>, limits: &Limits) -> Self {
-        let dirty_limit_bytes = Formats::dirty_limit_bytes(limits);
-        Formats { inputs, dirty_limit_bytes, ..Formats::default() }
+        let writeback = Formats::writeback(limits);
+        Formats { inputs, writeback, ..Formats::default() }
     }
 
     /// The same, with outputs that are there and of which parts are written again.
@@ -192,9 +192,9 @@ impl Catalogue for Formats {
 
     fn interim(&self, name: &str, block_columns: usize) -> MakeInterim {
         let (name, folder) = (name.to_owned(), self.scratch_folder());
-        let dirty_limit_bytes = self.dirty_limit_bytes;
+        let writeback = self.writeback;
         Box::new(move |info| {
-            let interim = Interim::new(&name, info, block_columns, folder.clone(), dirty_limit_bytes)?;
+            let interim = Interim::new(&name, info, block_columns, folder.clone(), writeback)?;
             Ok(InterimRaster {
                 destination: Box::new(InterimDestination::by_blocks(Arc::clone(&interim))),
                 source: Arc::new(InterimSource(interim)),
@@ -223,7 +223,7 @@ impl Formats {
             Existing::Refused if self.resume => Existing::Replaced,
             existing => existing,
         };
-        let ways = (self.scratch_folder(), self.dirty_limit_bytes);
+        let ways = (self.scratch_folder(), self.writeback);
         let file = EntryFile::new(path, RegionTable::ENTRY_BYTES, existing, &self.inputs, ways)?;
         Ok(Box::new(RegionTable::new(regions, input.georeferencing.transform, file)))
     }
@@ -283,7 +283,7 @@ impl Formats {
                     one_of(text, &[("pwrite", WriteMethod::Pwrite), ("mmap", WriteMethod::Mmap)])
                 })?
                 .unwrap_or_default(),
-            dirty_limit_bytes: self.dirty_limit_bytes,
+            writeback: WriteBackRule { early: self.flush, ..self.writeback },
             inputs: self.inputs.clone(),
         };
         options.finish()?;

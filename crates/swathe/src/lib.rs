@@ -87,7 +87,7 @@ pub fn generate(
 ) -> Result<Plan> {
     let limits = Limits::detect();
     let source = SyntheticSource::new(*scene)?;
-    let formats = Formats::writing(Vec::new(), &limits);
+    let formats = Formats::writing(Vec::new(), &limits).running(run);
     let output = Output { path: path.to_owned(), options: output.clone() };
     let destination = swathe_engine::Catalogue::destination(&formats, &output, source.info())?;
     Plan::new(Graph::new(Box::new(source), Vec::new(), destination), &run.options()?, &limits)

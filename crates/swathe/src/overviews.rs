@@ -25,7 +25,7 @@ pub fn overviews(input: &Input, options: &BTreeMap<String, String>, run: &RunSet
             file.display()
         )));
     }
-    let formats = Formats::writing(vec![file], &limits).accessing(run);
+    let formats = Formats::writing(vec![file], &limits).running(run);
     let source = formats.open(input)?;
     let beside = format!("{path}.ovr");
     if !source.overviews().is_empty() && !Path::new(&beside).exists() {

@@ -296,10 +296,10 @@ impl<'a> Passes<'a> {
         let Size { width, .. } = registration.options.padded;
         let stored = coefficients(width).next_multiple_of(block);
         let extent = Extent { padded: registration.options.padded, stored };
-        let dirty_limit_bytes = Formats::dirty_limit_bytes(&limits);
+        let writeback = Formats::writeback(&limits);
         let interim = |name: &str| {
             let folder = registration.pair.run.scratch_folder();
-            Interim::new(name, extent.info(), 2 * block, folder, dirty_limit_bytes)
+            Interim::new(name, extent.info(), 2 * block, folder, writeback)
         };
         let spectra =
             Spectra { extent, reference: interim("reference spectrum")?, moved: interim("moved spectrum")? };

@@ -38,7 +38,7 @@ pub(super) fn plan(
         planar,
         big: options.big,
         method: options.method,
-        dirty_limit_bytes: options.dirty_limit_bytes,
+        writeback: options.writeback,
     };
     let set = CogOptions {
         overviews,

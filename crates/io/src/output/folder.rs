@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use swathe_core::{Disk, Error, Files, FolderMark, Footprint, Journal, Naming, Position, Result};
 use tempfile::TempDir;
 
-use super::{Begin, Existing, file_name_of, folder_of, umask};
+use super::{Begin, Existing, WriteBackRule, file_name_of, folder_of, umask};
 use crate::checksum::checksum;
 use crate::journal::{KeptNames, flush_folder};
 use crate::{file_system, mapping};
@@ -103,12 +103,12 @@ impl FolderPlace {
     ///
     /// # Errors
     /// Io, where the folder above cannot be written.
-    pub(crate) fn create(self, dirty_limit_bytes: Option<u64>) -> Result<OutputFolder> {
+    pub(crate) fn create(self, writeback: WriteBackRule) -> Result<OutputFolder> {
         let folder = PartialFolder::begin(&self).map_err(|error| {
             Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
         })?;
         let written = AtomicU64::new(0);
-        Ok(OutputFolder { folder, place: self, dirty_limit_bytes, waiting: Mutex::default(), written })
+        Ok(OutputFolder { folder, place: self, writeback, waiting: Mutex::default(), written })
     }
 }
 
@@ -193,7 +193,7 @@ fn locked(path: &Path) -> io::Result<File> {
 pub(crate) struct OutputFolder {
     folder: PartialFolder,
     place: FolderPlace,
-    dirty_limit_bytes: Option<u64>,
+    writeback: WriteBackRule,
     /// Files that are on their way to the disk, with their bytes.
     waiting: Mutex<VecDeque<(File, u64)>>,
     written: AtomicU64,
@@ -245,8 +245,11 @@ impl OutputFolder {
 
     /// Keeps the bytes that wait to be written to the disk under the limit.
     fn start_writeback(&self, file: File, bytes: u64) {
-        let Some(limit) = self.dirty_limit_bytes else { return };
+        if self.writeback == WriteBackRule::default() {
+            return;
+        }
         mapping::start_writeback(&file, 0..bytes);
+        let Some(limit) = self.writeback.limit_bytes else { return };
         let mut oldest = Vec::new();
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -360,7 +363,7 @@ mod tests {
     }
 
     fn write(place: FolderPlace, text: &str) -> OutputFolder {
-        let folder = place.create(Some(1)).unwrap();
+        let folder = place.create(WriteBackRule { limit_bytes: Some(1), early: false }).unwrap();
         let files = Files { named: vec!["mark".into(), "a/b/c".into()], ..Files::default() };
         for number in 0..2 {
             let mut footprint = Footprint::default();

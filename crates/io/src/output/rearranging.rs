@@ -112,7 +112,7 @@ impl OutputFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Existing, WriteMethod};
+    use crate::output::{Existing, WriteBackRule, WriteMethod};
 
     /// Both ways leave the same bytes.
     #[test]
@@ -123,7 +123,8 @@ mod tests {
         for by_itself in [false, true] {
             let path = folder.path().join(format!("{by_itself}"));
             let place = OutputPlace::new(path.to_str().unwrap(), Existing::Refused, &[]).unwrap();
-            let file = place.create(bytes.len() as u64, WriteMethod::Pwrite, None).unwrap();
+            let file =
+                place.create(bytes.len() as u64, WriteMethod::Pwrite, WriteBackRule::default()).unwrap();
             file.write_plain(0, &bytes).unwrap();
             let (range, end) = (8192..1 << 20, bytes.len() as u64);
             if by_itself {

@@ -10,7 +10,7 @@ use swathe_core::{
 };
 
 use super::pieces::{Encoder, NO_BYTES, Pieces, head, joined, tail};
-use crate::output::{OutputFile, OutputPlace, WriteMethod};
+use crate::output::{OutputFile, OutputPlace, WriteBackRule, WriteMethod};
 use crate::pool::Pool;
 use crate::samples;
 use crate::tiff::has_opacity;
@@ -27,7 +27,7 @@ pub(crate) struct PngDestination {
     info: RasterInfo,
     color: ColorType,
     pieces: Pieces,
-    dirty_limit_bytes: Option<u64>,
+    writeback: WriteBackRule,
 }
 
 /// Thinks out a PNG.
@@ -37,7 +37,7 @@ pub(crate) struct PngDestination {
 pub(crate) fn plan(
     place: OutputPlace,
     info: &RasterInfo,
-    dirty_limit_bytes: Option<u64>,
+    writeback: WriteBackRule,
 ) -> Result<PngDestination> {
     let name = place.name();
     if !matches!(info.sample_type, SampleType::U8 | SampleType::U16) {
@@ -67,7 +67,7 @@ pub(crate) fn plan(
         return Err(Error::limit(format!("`{name}`: a PNG of {} is too large", info.size)));
     }
     let pieces = Pieces::new(info.size.width * pixel_bytes, pixel_bytes, info.size.height);
-    Ok(PngDestination { place, info: info.clone(), color, pieces, dirty_limit_bytes })
+    Ok(PngDestination { place, info: info.clone(), color, pieces, writeback })
 }
 
 impl PngDestination {
@@ -80,8 +80,8 @@ impl PngDestination {
     /// Begins the file, or goes on with it, and notes what is written of it in `footprint`.
     fn begin(self, position: &Position, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
         let (bytes, head) = (self.file_bytes(), self.head());
-        let PngDestination { place, info, color, pieces, dirty_limit_bytes } = self;
-        let file = place.create(bytes, WriteMethod::Pwrite, dirty_limit_bytes)?;
+        let PngDestination { place, info, color, pieces, writeback } = self;
+        let file = place.create(bytes, WriteMethod::Pwrite, writeback)?;
         file.write_at(0, &head, footprint)?;
         let written = match position.tiles {
             0 => Written { end: head.len() as u64, sum: NO_BYTES },
@@ -272,7 +272,7 @@ mod tests {
         let mut info = RasterInfo::new(Size::new(5, 4), 3, SampleType::U16);
         info.mask = true;
         let place = OutputPlace::new(&path, Existing::Refused, &[]).unwrap();
-        let sink = Box::new(plan(place, &info, None).unwrap()).create().unwrap();
+        let sink = Box::new(plan(place, &info, WriteBackRule::default()).unwrap()).create().unwrap();
         let value = |band: usize, x: usize, y: usize| (band * 20_000 + y * 300 + x) as u16;
         for (sequence, first) in [(0, 0), (1, 3)] {
             let window = Window::new(0, first, 5, if first == 0 { 3 } else { 1 });
@@ -313,8 +313,12 @@ mod tests {
     fn what_no_png_holds_is_refused() {
         let place = || OutputPlace::new("a.png", Existing::Refused, &[]).unwrap();
         for (bands, sample_type) in [(1, SampleType::F32), (2, SampleType::U8), (5, SampleType::U8)] {
-            let error =
-                plan(place(), &RasterInfo::new(Size::new(5, 4), bands, sample_type), None).unwrap_err();
+            let error = plan(
+                place(),
+                &RasterInfo::new(Size::new(5, 4), bands, sample_type),
+                WriteBackRule::default(),
+            )
+            .unwrap_err();
             assert_eq!(error.kind(), swathe_core::ErrorKind::Unsupported);
         }
     }

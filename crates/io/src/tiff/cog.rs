@@ -265,7 +265,7 @@ impl CogDestination {
         let spill = spill
             .map(|(plan, bytes)| Spill::new(place.nameless()?, place.name(), plan, bytes))
             .transpose()?;
-        let file = place.create(file_bytes, WriteMethod::Pwrite, layout.dirty_limit_bytes)?;
+        let file = place.create(file_bytes, WriteMethod::Pwrite, layout.writeback)?;
         let fill = sparse.then(|| fill_bytes(&info));
         Ok(Box::new(PyramidSink::new((file, spill), pyramid, fill, main_start, position)?))
     }

@@ -123,7 +123,7 @@ impl CompressedDestination {
     /// Begins the file, or goes on with it, and notes what is written of it in `footprint`.
     fn begin(self, position: &Position, footprint: &mut Footprint) -> Result<Box<dyn Sink>> {
         let CompressedDestination { place, layout, fill, pages, file_bytes, .. } = self;
-        let file = place.create(file_bytes, WriteMethod::Pwrite, layout.dirty_limit_bytes)?;
+        let file = place.create(file_bytes, WriteMethod::Pwrite, layout.writeback)?;
         pages.write(&file, footprint)?;
         let end = match position.tiles {
             0 => pages.end,

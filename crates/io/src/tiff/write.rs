@@ -7,7 +7,7 @@ use swathe_core::{
     Size, TileMut, TileView, Window,
 };
 
-use crate::output::{OutputFile, OutputPlace, WriteMethod};
+use crate::output::{OutputFile, OutputPlace, WriteBackRule, WriteMethod};
 use crate::samples;
 use crate::tiff::directory::ByteOrder;
 use crate::tiff::encode::{Head, TagValue, describing_tags, directory, head};
@@ -38,7 +38,7 @@ pub(crate) struct TiffLayout {
     /// How bytes get into the file.
     pub(crate) method: WriteMethod,
     /// The most bytes that may wait to be written to the disk; `None` leaves it to the kernel.
-    pub(crate) dirty_limit_bytes: Option<u64>,
+    pub(crate) writeback: WriteBackRule,
 }
 
 impl TiffLayout {
@@ -406,7 +406,7 @@ impl TiffDestination {
     /// Begins the file and notes what is written of it in `head`.
     fn begin(self, head: &mut Footprint) -> Result<Box<dyn Sink>> {
         let grid = self.grid();
-        let file = self.place.create(self.file_bytes, self.layout.method, self.layout.dirty_limit_bytes)?;
+        let file = self.place.create(self.file_bytes, self.layout.method, self.layout.writeback)?;
         grid.write_head((&self.head, self.big), 0, &file, head)?;
         grid.write_tables((&self.head, self.big), self.start, &file, head)?;
         let mut end = self.head.end;

@@ -9,6 +9,7 @@ use swathe_core::{
 };
 
 use crate::formats::OutputOptions;
+use crate::output::WriteBackRule;
 use crate::output::folder::{FolderPlace, OutputFolder, disk_bytes};
 use crate::pool::Pool;
 use crate::samples;
@@ -41,7 +42,7 @@ pub(crate) struct ZarrDestination {
     sparse: bool,
     /// What is written of a sample that a mask says is no data.
     masked: Option<Vec<u8>>,
-    dirty_limit_bytes: Option<u64>,
+    writeback: WriteBackRule,
     /// The text of the array's metadata.
     text: String,
 }
@@ -66,9 +67,9 @@ pub(crate) fn plan(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     if compression.most_bytes(bytes) as u64 >= MOST_BLOCK_BYTES || bytes == usize::MAX {
         return Err(Error::limit(format!("`{path}`: blocks of {} are larger than 4 GiB", layout.block)));
     }
-    let (sparse, dirty_limit_bytes) = (options.sparse, options.dirty_limit_bytes);
+    let (sparse, writeback) = (options.sparse, options.writeback);
     let info = info.clone();
-    Ok(ZarrDestination { place, info, layout, compression, sparse, masked, dirty_limit_bytes, text })
+    Ok(ZarrDestination { place, info, layout, compression, sparse, masked, writeback, text })
 }
 
 fn array_text(
@@ -217,7 +218,7 @@ impl ZarrDestination {
 
     /// Begins the store, or goes on with it, and notes in `head` what is written of it.
     fn begin(self, head: &mut Footprint) -> Result<Box<dyn Sink>> {
-        let folder = self.place.clone().create(self.dirty_limit_bytes)?;
+        let folder = self.place.clone().create(self.writeback)?;
         let files = self.write_head(&folder, head)?;
         let ZarrDestination { info, layout, compression, sparse, masked, .. } = self;
         let scheme = Scheme::new(compression, WritePredictor::None, info.sample_type, 1)?;

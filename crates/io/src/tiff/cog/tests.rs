@@ -10,7 +10,7 @@ use swathe_core::{
 use super::levels::Levels;
 use super::reduce::{OverviewMethod, Reducer};
 use super::{CogDestination, CogOptions, Overviews};
-use crate::output::{Existing, OutputPlace, WriteMethod};
+use crate::output::{Existing, OutputPlace, WriteBackRule, WriteMethod};
 use crate::tiff::compress::{Compression, WritePredictor};
 use crate::tiff::write::TiffLayout;
 
@@ -154,7 +154,7 @@ fn what_opacity_stands_for_is_not_known_again() {
             planar: false,
             big: None,
             method: WriteMethod::Pwrite,
-            dirty_limit_bytes: None,
+            writeback: WriteBackRule::default(),
         };
         let options = CogOptions {
             overviews,
