@@ -85,8 +85,8 @@ fn others() -> Vec<Command> {
             .about("Prove a result against its receipt; exit code 0 where every byte is right, 4 where not")
             .arg(file("OUTPUT", "the raster that swathe wrote"))
             .arg(json()),
-        Command::new("batch")
-            .about("Run many scenes through one pipeline; what is done already is skipped")
+        with_run_settings(Command::new("batch"))
+            .about("Run many scenes through one pipeline; what is done already is skipped. Run options go before what the batch says")
             .after_help("Exit code 0: every scene is done; 1: some are not; 6: none is; 130 or 143: stopped, and the next run goes on.")
             .arg(file("BATCH", "the batch, TOML or JSON"))
             .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("print inputs and outputs and stop"))
@@ -299,14 +299,14 @@ pub(crate) fn output_options_of(matches: &ArgMatches) -> BTreeMap<String, String
     given.chain(overwrite).collect()
 }
 
-/// Adds the run options to a command.
-pub(crate) fn with_run_options(command: Command) -> Command {
-    let text = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help).help_heading("Run options")
-    };
-    let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).help_heading("Run options")
-    };
+/// An option of the run with a value.
+fn run_option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help).help_heading("Run options")
+}
+
+/// Adds to a command what a job's or a batch's `run` says too.
+fn with_run_settings(command: Command) -> Command {
+    let text = run_option;
     command
         .arg(text("memory", "SIZE", "the most resident memory the process may use [default: half of what is left, at most 1 GiB]"))
         .arg(text("threads", "N", "workers [default: the CPUs this process may use]").value_parser(clap::value_parser!(usize)))
@@ -315,15 +315,32 @@ pub(crate) fn with_run_options(command: Command) -> Command {
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
         .arg(text("scratch", "DIR", "the folder for what is kept on disk from one sweep to the next [default: the system's for temporary files]"))
         .arg(text("io", "mmap|pread", "how inputs are read [default: pread]").value_parser(["mmap", "pread"]))
-        .arg(flag("resume", "go on with what another run left of the same output"))
         .arg(text("journal", "yes|no", "write down what is done, so that another run can go on [default: yes]").value_parser(["yes", "no"]))
         .arg(text("receipt", "yes|no", "keep the journal beside the output as its receipt, for `swathe verify` [default: yes]").value_parser(["yes", "no"]))
+}
+
+/// Adds the run options to a command.
+pub(crate) fn with_run_options(command: Command) -> Command {
+    let text = run_option;
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help).help_heading("Run options")
+    };
+    with_run_settings(command)
+        .arg(flag("resume", "go on with what another run left of the same output"))
         .arg(flag("plan", "print the plan and stop"))
         .arg(flag("json", "print the plan, or the answer, as JSON"))
         .arg(flag("print-job", "print the same as a job file and stop"))
-        .arg(text("progress", "auto|bar|json|none", "how progress is shown").default_value("auto").value_parser(["auto", "bar", "json", "none"]))
+        .arg(
+            text("progress", "auto|bar|json|none", "how progress is shown")
+                .default_value("auto")
+                .value_parser(["auto", "bar", "json", "none"]),
+        )
         .arg(text("report", "FILE.json", "write what happened, as JSON"))
-        .arg(text("log", "text|json", "how messages on stderr are written").default_value("text").value_parser(["text", "json"]))
+        .arg(
+            text("log", "text|json", "how messages on stderr are written")
+                .default_value("text")
+                .value_parser(["text", "json"]),
+        )
         .arg(flag("quiet", "say nothing but errors"))
         .arg(flag("verbose", "say more"))
 }
@@ -339,7 +356,8 @@ pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
         flush: text("flush").map(|word| word == "yes"),
         scratch: text("scratch"),
         io: text("io"),
-        resume: matches.get_flag("resume"),
+        // A batch goes on by itself.
+        resume: matches.try_get_one::<bool>("resume").is_ok_and(|resume| resume == Some(&true)),
         journal: text("journal").map(|word| word == "yes"),
         receipt: text("receipt").map(|word| word == "yes"),
     }

@@ -60,6 +60,10 @@ fn fifty_scenes_with_five_bad_ones() {
         std::fs::read(folder.file("alone.tif")).unwrap()
             == std::fs::read(folder.file("out/s10.tif")).unwrap()
     );
+    // What is missing comes first, with the reason.
+    let page = std::fs::read_to_string(folder.file("page.html")).unwrap();
+    let missing = page.split("<h2>Not done</h2>").nth(1).unwrap().split("</ul>").next().unwrap();
+    assert!(missing.matches("<li>").count() == 5 && bad.iter().all(|(_, _, word)| missing.contains(word)));
     // The next night: the five are good now, and nothing else is done again.
     let modified = |name: &str| std::fs::metadata(folder.file(name)).unwrap().modified().unwrap();
     let before = modified("out/s10.tif");
@@ -78,6 +82,7 @@ fn fifty_scenes_with_five_bad_ones() {
     let page = std::fs::read_to_string(folder.file("page.html")).unwrap();
     assert!(page.matches("data:image/png;base64,").count() == 100 && page.matches("<svg").count() == 2);
     assert!(!page.contains("http"), "the page needs nothing from elsewhere");
+    assert!(page.contains("<h2>Over time</h2>") && !page.contains("<h2>Not done</h2>"));
 }
 
 #[test]
@@ -202,4 +207,37 @@ fn what_a_scene_may_hold_does_not_depend_on_the_others() {
     assert!(whole > 4 << 20 && whole <= 128 << 20, "{whole}");
     let line = format!("at most {:.0} MiB in all", whole as f64 / 1_048_576.0);
     assert!(told.contains(&line) && told.contains("foreseen"), "{told}");
+}
+
+/// What a batch, its job or the command says of the run reaches the plans of the scenes, the command's word first.
+#[test]
+fn the_settings_of_a_run_reach_the_scenes() {
+    let folder = folder(2, "700x500");
+    let chain = "pipeline ! read in/s10.tif ! median --size 31 ! gaussian --sigma 9 ! write x.tif";
+    // What lies between two sweeps is put where it is said, and on no disk in memory unless asked for.
+    folder.well(&chain.replace("pipeline", "pipeline --quiet"));
+    let job = folder.well(&chain.replace("pipeline", "pipeline --fuse never --scratch . --print-job"));
+    assert!(job.contains("fuse"), "{job}");
+    std::fs::write(folder.file("job.toml"), job).unwrap();
+    let batch = "version = 1\ninputs = ['in/*.tif']\nwrite = { path = 'out/{stem}.tif', options = { overwrite = 'yes' } }\n\
+        job = 'job.toml'\nlog = 'log.jsonl'\n";
+    let sweeps = |file: &str, options: &str| {
+        std::fs::write(folder.file("b.toml"), file).unwrap();
+        let _ = std::fs::remove_dir_all(folder.file("out"));
+        let _ = std::fs::remove_file(folder.file("log.jsonl"));
+        folder.well(&format!("batch b.toml --quiet {options}"));
+        assert!(folder.content("out/s10.tif") == folder.content("x.tif"), "{options}: another result");
+        let counts = log(&folder).into_iter().filter(|entry| entry["event"] == "scene");
+        counts
+            .map(|scene| 1 + scene["report"]["passes_before"].as_array().map_or(0, Vec::len))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sweeps(batch, ""), [2, 2], "the job's");
+    let own = format!("{batch}run = {{ fuse = 'always' }}\n");
+    assert_eq!(sweeps(&own, ""), [1, 1], "the batch's before the job's");
+    assert_eq!(sweeps(&own, "--fuse never"), [2, 2], "the command's before the batch's");
+    assert_eq!(folder.run("batch b.toml --fuse some").code, 2);
+    std::fs::write(folder.file("b.toml"), format!("{batch}run = {{ fuse = 'some' }}\n")).unwrap();
+    let ended = folder.run("batch b.toml");
+    assert!(ended.code == 2 && ended.stderr.contains("auto, always, never"), "{}", ended.stderr);
 }

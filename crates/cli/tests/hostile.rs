@@ -64,7 +64,7 @@ fn a_disk_that_is_too_small_is_told_before_the_start() {
         "{}",
         text(&ended.stderr)
     );
-    assert!(text(&ended.stderr).contains("MiB are free on its disk"), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("MiB are free on its disk; make room"), "{}", text(&ended.stderr));
 }
 
 /// Runs a line into `out/NAME` on a small disk, fills the disk once the journal has as many lines, while the run is held, and goes
@@ -86,6 +86,7 @@ fn fill_the_disk_under(line: &str, name: &str, journal_lines: usize, size: &str)
     let words = words.split_whitespace().collect::<Vec<_>>();
     let receipt = format!("{name}.receipt");
     assert_eq!(words, ["3", "0", "same", name, receipt.as_str()], "{said} {}", text(&ended.stderr));
+    assert!(said.contains("No space left") && said.contains("make room on its disk"), "{said}");
     assert!(said.contains("tiles are kept") && said.contains("--resume"), "{said}");
 }
 
@@ -261,6 +262,7 @@ fn a_scratch_disk_that_another_fills_stops_a_run_that_leaves_nothing_or_goes_on(
             said.contains("scratch") && said.contains("`out`") && said.contains("No space left"),
             "{said}"
         );
+        assert!(said.contains("`--scratch DIR` names another folder"), "{said}");
         let names = words.next().unwrap().split_whitespace().collect::<Vec<_>>();
         let expected = [&[".:", "a.tif", "b.tif", "disk", "first"], left, &["out", "said", "out:"]].concat();
         assert_eq!(names, expected, "`{line}`");

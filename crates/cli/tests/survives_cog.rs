@@ -7,14 +7,18 @@ mod command;
 
 use command::Folder;
 
-/// Odd sides, so that pixels of copies lie over the edges of blocks; masks, separate bands, left-out blocks, every codec.
-const LINES: [&str; 6] = [
+/// Odd sides, so that pixels of copies lie over the edges of blocks; masks, separate bands, left-out blocks, every codec; bands of
+/// opacity that stand for a mask, and that say less of it than was known.
+const LINES: [&str; 9] = [
     "copy a.tif o.tif --block 64x64 --compress zstd:1",
     "gaussian a.tif o.tif --sigma 2 --block 64x48 --compress deflate:1 --interleave band --bigtiff yes",
     "copy k.tif o.tif --block 32x32 --compress lzw --overview-method nearest",
     "mean m.tif o.tif --size 5 --block 64x64 --type f32 --compress zstd --set SPARSE=yes",
     "copy a.tif o.tif --block 128x64 --overview-method mode --overviews 3,6,30",
     "copy a.tif o.tif --block 64x64 --compress packbits --overviews none",
+    "minimum p.tif o.tif --size 3 --block 64x64 --compress zstd:1",
+    "cast p.tif o.tif --scale 0.01 --type u8 --block 64x64 --compress lzw --overview-method mode",
+    "gaussian p.tif o.tif --sigma 2 --block 64x64 --interleave band --set SPARSE=yes",
 ];
 const RUN: &str = "--format cog --flush no --quiet --overwrite";
 
@@ -25,6 +29,15 @@ fn folder() -> Folder {
     let masked = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tiff/masked.tif");
     std::fs::copy(masked, folder.file("small.tif")).unwrap();
     folder.well("resize small.tif k.tif --size 603x451 --method nearest --quiet");
+    folder.well("cast a.tif n.tif --offset -700 --type u16 --quiet --receipt no");
+    let band = |number: usize, colour: &str| {
+        format!("<PAMRasterBand band='{number}'><ColorInterp>{colour}</ColorInterp></PAMRasterBand>")
+    };
+    let beside = format!("<PAMDataset>{}{}</PAMDataset>", band(1, "Gray"), band(2, "Alpha"));
+    std::fs::write(folder.file("n.tif.aux.xml"), beside).unwrap();
+    folder.well("copy n.tif p.tif --quiet --receipt no");
+    folder.remove("n.tif");
+    folder.remove("n.tif.aux.xml");
     folder
 }
 
@@ -81,7 +94,7 @@ impl Whole {
         let names = folder.names();
         assert_eq!(
             names,
-            ["a.tif", "k.tif", "k.tif.receipt", "m.tif", "m.tif.receipt", "r.json", "small.tif"]
+            ["a.tif", "k.tif", "k.tif.receipt", "m.tif", "m.tif.receipt", "p.tif", "r.json", "small.tif"]
         );
         let report: serde_json::Value = serde_json::from_slice(&taken(folder, "r.json")).unwrap();
         report["resumed_tiles"].as_u64().unwrap()
@@ -142,5 +155,51 @@ fn goes_on_where_the_gap_was_being_closed() {
         partial[middle] ^= 1;
         let resumed = whole.goes_on(&folder, &partial, lines);
         assert!(resumed > 0 && resumed < tiles, "{line}: {resumed} of {tiles}");
+    }
+}
+
+/// Damage in the raster is mended by the tiles that it is in, damage before it by what is in the file.
+#[test]
+fn only_what_is_damaged_is_mended() {
+    let folder = folder();
+    for line in LINES {
+        let line = format!("{line} --tile 128x64 {RUN}");
+        folder.well(&line);
+        let whole = std::fs::read(folder.file("o.tif")).unwrap();
+        let receipt = std::fs::read(folder.file("o.tif.receipt")).unwrap();
+        let lines = String::from_utf8(receipt.clone()).unwrap();
+        let lines = lines.split_inclusive('\n').map(str::to_owned).collect();
+        let moved = Whole { line: line.clone(), bytes: whole.clone(), receipt: lines }.moved();
+        let start = moved.map_or(whole.len() / 2, |(from, less)| from - less);
+        let middle = start + (whole.len() - start) / 2;
+        // A block, three blocks, a block of a copy, the header, and some of each.
+        for (places, words) in [
+            (vec![middle], "1 tile was computed again"),
+            (vec![start + 100, middle, whole.len() - 9], "3 tiles were computed again"),
+            (vec![start - 4500], "what stands before the tiles was made again"),
+            (vec![3], "what stands before the tiles was made again"),
+            (
+                vec![3, 40, start - 4500, middle],
+                "1 tile was computed again, what stands before the tiles was",
+            ),
+        ] {
+            let mut damaged = whole.clone();
+            places.iter().for_each(|&place| damaged[place] ^= 0x11);
+            std::fs::write(folder.file("o.tif"), damaged).unwrap();
+            let ended = folder.run("repair o.tif --threads 2");
+            let said = ended.stderr;
+            assert_eq!(ended.code, 0, "{line}: {places:?}: {said}");
+            let is_it = said.contains(&format!("`o.tif` is whole again: {words}"));
+            assert!(is_it || line.contains("--overviews none"), "{line}: {places:?}: {said}");
+            assert!(std::fs::read(folder.file("o.tif")).unwrap() == whole, "{line}: {places:?}");
+            assert!(std::fs::read(folder.file("o.tif.receipt")).unwrap() == receipt, "{line}: {places:?}");
+            folder.well("verify o.tif");
+        }
+        // A file that was cut short, and one of another length.
+        for bytes in [whole[..middle].to_vec(), [&whole[..], b"more"].concat(), Vec::new()] {
+            std::fs::write(folder.file("o.tif"), bytes).unwrap();
+            folder.well("repair o.tif --quiet");
+            assert!(std::fs::read(folder.file("o.tif")).unwrap() == whole, "{line}");
+        }
     }
 }

@@ -31,6 +31,9 @@ pub struct Error {
     source: Option<std::io::Error>,
 }
 
+/// The way out where an output's disk is too full.
+pub const MAKE_ROOM: &str = "make room on its disk, or write to another one";
+
 /// A result with Swathe's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -106,6 +109,15 @@ impl Error {
         self
     }
 
+    /// The same error, where a disk or a quota is full, with the way out behind its message.
+    #[must_use]
+    pub fn where_full(self, way_out: &str) -> Self {
+        let kind = self.source.as_ref().map(std::io::Error::kind);
+        let is_full =
+            matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded));
+        if is_full { self.and(format_args!("; {way_out}")) } else { self }
+    }
+
     /// Whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -119,9 +131,12 @@ mod tests {
     #[test]
     fn a_full_disk_is_a_limit() {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        assert_eq!(Error::io("cannot write `a`", full).kind(), ErrorKind::Limit);
+        let error = Error::io("cannot write `a`", full).where_full("make room");
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.to_string().ends_with("; make room"), "{error}");
         let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        let error = Error::io("cannot write `a`", denied).at("tile 3");
+        let error = Error::io("cannot write `a`", denied).at("tile 3").where_full("make room");
+        assert!(!error.to_string().contains("make room"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().starts_with("tile 3: cannot write `a`: "));
     }

@@ -29,7 +29,7 @@ mod turns;
 pub use beside::Beside;
 pub use both_ways::BothWays;
 pub use boundary::Boundary;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, MAKE_ROOM, Result};
 pub use geometry::{Halo, Size, Window};
 pub use georeferencing::{ControlPoint, GeoKeys, GeoTransform, Georeferencing};
 pub use journal::{Extent, Files, FolderMark, Footprint, Journal, Keep, Naming, Part, Position, fold};

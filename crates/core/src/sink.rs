@@ -91,9 +91,9 @@ pub trait Destination: Send {
         false
     }
 
-    /// Whether tiles of a complete output can be written again in their places.
-    fn is_mendable(&self) -> bool {
-        self.is_resumable()
+    /// Whether what stands before the tiles is made when all of them are there. A run that goes on behind the last makes it again.
+    fn ends_with_head(&self) -> bool {
+        false
     }
 
     /// Whether a run that goes on has to show the sink tiles again that are in the output already, because something beside it

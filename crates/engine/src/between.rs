@@ -121,8 +121,8 @@ impl<S: Step> Destination for Between<S> {
         self.step.is_resumable() && self.destination.is_resumable()
     }
 
-    fn is_mendable(&self) -> bool {
-        self.step.is_resumable() && self.destination.is_mendable()
+    fn ends_with_head(&self) -> bool {
+        self.destination.ends_with_head()
     }
 
     fn retraces(&self) -> bool {

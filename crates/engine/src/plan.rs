@@ -50,14 +50,14 @@ impl Plan {
         }
     }
 
-    /// Whether a run can go on with what another left of this output.
+    /// Whether a run can go on with what another left of this output, and tiles of a complete one be written again in their places.
     pub fn is_resumable(&self) -> bool {
         self.graph.destination.is_resumable()
     }
 
-    /// Whether tiles of a complete output can be written again in their places.
-    pub fn is_mendable(&self) -> bool {
-        self.graph.destination.is_mendable()
+    /// Whether what stands before the tiles of the output is made when all of them are there.
+    pub fn ends_with_head(&self) -> bool {
+        self.graph.destination.ends_with_head()
     }
 
     /// Has a journal kept of the run, from which another can go on.

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use swathe_core::{Error, ErrorKind, Footprint, Journal, Part, Position, Result, Sink, Window};
+use swathe_core::{Error, ErrorKind, Footprint, Journal, MAKE_ROOM, Part, Position, Result, Sink, Window};
 
 use crate::account;
 use crate::evaluate::Workspace;
@@ -159,7 +159,7 @@ impl Plan {
         let along = if self.summary.stored.is_empty() { "" } else { " with what is stored between sweeps" };
         match destination.disk() {
             Some(disk) if disk.free_bytes < needed => Err(Error::limit(format!(
-                "`{}`{along} needs {} MiB, and {} MiB are free on its disk",
+                "`{}`{along} needs {} MiB, and {} MiB are free on its disk; {MAKE_ROOM}",
                 destination.name(),
                 needed.div_ceil(1 << 20),
                 disk.free_bytes >> 20

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use swathe_core::{Error, Footprint, Result};
 
+use crate::file_system::SCRATCH_IS_FULL;
 use crate::output::{Existing, OutputFile, OutputPlace, WriteBackRule, WriteMethod};
 
 /// Entries that are held before they go to the scratch file.
@@ -84,6 +85,7 @@ impl EntryFile {
             format_args!("cannot keep entries of `{}` in the scratch folder `{folder}`", self.place.name()),
             error,
         )
+        .where_full(SCRATCH_IS_FULL)
     }
 
     fn kept(&self) -> Result<&File> {

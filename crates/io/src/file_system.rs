@@ -6,6 +6,9 @@ use std::path::Path;
 
 use swathe_core::Disk;
 
+/// The way out where the scratch folder's disk is full.
+pub(crate) const SCRATCH_IS_FULL: &str = "`--scratch DIR` names another folder";
+
 /// Numbers of `statfs` (`linux/magic.h`, and the projects' own sources for those that are not in it) with names.
 const DISTANT: [(u64, &str); 16] = [
     (0x6969, "NFS"),
@@ -32,9 +35,9 @@ const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58F6];
 /// The disk that a folder lies on.
 pub(crate) fn disk(folder: &Path) -> Option<Disk> {
     let (system, entry) = (rustix::fs::statfs(folder).ok()?, rustix::fs::stat(folder).ok()?);
-    let free_bytes = rustix::fs::statvfs(folder)
-        .map(|statistics| statistics.f_bavail.saturating_mul(statistics.f_frsize))
-        .ok()?;
+    // Free blocks are counted in fragments, which Linux calls blocks where it has no others.
+    let unit = if system.f_frsize > 0 { system.f_frsize } else { system.f_bsize };
+    let free_bytes = system.f_bavail.saturating_mul(unit as u64);
     let in_memory = MEMORY.contains(&low_bits(system.f_type as u64));
     Some(Disk { number: entry.st_dev, free_bytes, in_memory })
 }

@@ -22,7 +22,7 @@ use swathe_core::{
     TileMut, TileView, Window,
 };
 
-use crate::file_system;
+use crate::file_system::{self, SCRATCH_IS_FULL};
 use crate::output::{WriteBack, WriteBackRule};
 
 /// Bytes that are read or written at once where a block is put together from rows.
@@ -174,6 +174,7 @@ impl Interim {
 
     fn cannot(&self, what: &str, error: std::io::Error) -> Error {
         Error::io(format_args!("cannot {what} the scratch file in `{}`", self.folder.display()), error)
+            .where_full(SCRATCH_IS_FULL)
     }
 }
 

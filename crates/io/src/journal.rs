@@ -21,7 +21,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use swathe_core::{Error, ErrorKind, Footprint, Journal, Keep, Naming, Part, Position, Result, Size};
+use swathe_core::{
+    Error, ErrorKind, Footprint, Journal, Keep, MAKE_ROOM, Naming, Part, Position, Result, Size,
+};
 
 use self::lock::{Lock, lock};
 use crate::checksum::checksum;
@@ -152,6 +154,7 @@ impl Keeping {
     fn begin(&self, mut file: File, header: &Value) -> Result<File> {
         let cannot = |error| {
             Error::io(format_args!("cannot write the journal `{}`", self.names.journal.display()), error)
+                .where_full(MAKE_ROOM)
         };
         let known = file.metadata().map_err(cannot)?.len() > 0;
         if self.names.partial.exists() {
@@ -203,6 +206,7 @@ struct FileJournal {
 impl FileJournal {
     fn cannot(&self, error: std::io::Error) -> Error {
         Error::io(format_args!("cannot write the journal `{}`", self.names.journal.display()), error)
+            .where_full(MAKE_ROOM)
     }
 
     fn append(&self, entry: &Value) -> Result<()> {

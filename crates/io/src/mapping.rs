@@ -19,7 +19,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memmap2::{Advice, MmapOptions};
-use swathe_core::{Error, Result};
+use swathe_core::{Error, MAKE_ROOM, Result};
 
 /// Runs `read` over the bytes of `range`, which lies inside the file.
 ///
@@ -74,7 +74,7 @@ pub(crate) fn with_mapped_mut<R>(
     let length = (range.end - range.start) as usize;
     let cannot = |error: io::Error| {
         if error.raw_os_error() == Some(libc::EFAULT) {
-            Error::limit(format!("the disk under `{name}` is full"))
+            Error::limit(format!("the disk under `{name}` is full; {MAKE_ROOM}"))
         } else {
             Error::io(format_args!("cannot map bytes {} to {} of `{name}`", range.start, range.end), error)
         }

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
-use swathe_core::{Disk, Error, ErrorKind, Footprint, Journal, Naming, Position, Result};
+use swathe_core::{Disk, Error, ErrorKind, Footprint, Journal, MAKE_ROOM, Naming, Position, Result};
 use tempfile::NamedTempFile;
 
 use crate::checksum::checksum;
@@ -168,7 +168,7 @@ impl OutputPlace {
     ) -> Result<OutputFile> {
         let too_small = |free: u64| {
             Error::limit(format!(
-                "`{}` needs {} MiB, and {} MiB are free on its disk",
+                "`{}` needs {} MiB, and {} MiB are free on its disk; {MAKE_ROOM}",
                 self.name,
                 bytes.div_ceil(1 << 20),
                 free >> 20
@@ -408,7 +408,7 @@ impl OutputFile {
     }
 
     fn cannot_write(&self, error: io::Error) -> Error {
-        Error::io(format_args!("cannot write `{}`", self.place.name), error)
+        Error::io(format_args!("cannot write `{}`", self.place.name), error).where_full(MAKE_ROOM)
     }
 
     /// Flushes what was written.

@@ -170,12 +170,16 @@ pub fn repair(
     let name = Path::new(output).file_name().unwrap_or_default().to_string_lossy();
     let mut job = Job { pipeline, run: run.clone() };
     job.pipeline.write.path = output.to_owned();
-    if !plan_mending(&job, &receipt)?.is_mendable() {
+    let plan = plan_mending(&job, &receipt)?;
+    // What is made at the end is made again of all tiles, where the receipt knows enough of the last.
+    let rest = if damage.head && plan.ends_with_head() { Some(Mending::of_rest(&receipt)?) } else { None };
+    if !plan.is_resumable() || rest.as_ref().is_some_and(Option::is_none) {
         // Its parts do not stand by themselves.
         job.pipeline.write.options.insert("overwrite".into(), "yes".into());
         let report = plan_kept(&job, &Limits::detect())?.run(observer, cancel)?;
         return Ok(Repair { damage, reports: vec![report] });
     }
+    drop(plan);
     for (file, bytes, _) in &damage.files {
         if **file != *name {
             return Err(anew(format!("`{file}` beside it is damaged")));
@@ -185,12 +189,14 @@ pub fn repair(
         sized.map_err(|error| Error::io(format_args!("cannot write `{output}`"), error))?;
     }
     let mut ranges = ranges(damage.tiles.iter().copied());
-    if ranges.is_empty() && damage.head {
+    if ranges.is_empty() && damage.head && rest.is_none() {
         // Whatever is mended, the head is written again.
         ranges.push(0..1);
     }
-    let reports = ranges.into_iter().map(|range| mend(&job, &receipt, range, observer, cancel));
-    let reports = reports.collect::<Result<Vec<_>>>()?;
+    let parts = ranges.into_iter().map(|range| Mending::new(&receipt, range)).collect::<Result<Vec<_>>>()?;
+    let mend = |part: Mending| plan_mending(&job, &receipt)?.keeping(Box::new(part)).run(observer, cancel);
+    let parts = parts.into_iter().chain(rest.flatten());
+    let reports = parts.map(mend).collect::<Result<Vec<_>>>()?;
     let (_, left) = verify(output)?;
     if !left.is_none() {
         return Err(Error::damaged(format!(
@@ -199,16 +205,6 @@ pub fn repair(
         )));
     }
     Ok(Repair { damage, reports })
-}
-
-fn mend(
-    job: &Job,
-    receipt: &Receipt,
-    range: Range<u64>,
-    observer: &dyn Observer,
-    cancel: &AtomicBool,
-) -> Result<Report> {
-    plan_mending(job, receipt)?.keeping(Box::new(Mending::new(receipt, range)?)).run(observer, cancel)
 }
 
 /// Thinks out how an output is written again in its place, in the tiles that it was written in.

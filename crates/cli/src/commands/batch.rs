@@ -4,11 +4,12 @@ use clap::ArgMatches;
 use swathe::{Batch, BatchObserver, BatchReport, Error, SceneOutcome, Status};
 
 use crate::exit::{Done, complain, print, say};
-use crate::signals;
+use crate::{arguments, signals};
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
-    let batch = Batch::from_file(matches.get_one::<String>("BATCH").map_or("", String::as_str))?;
+    let mut batch = Batch::from_file(matches.get_one::<String>("BATCH").map_or("", String::as_str))?;
+    batch.run = arguments::run_settings_of(matches).or(batch.run);
     if matches.get_flag("list") {
         for job in batch.jobs()? {
             print(&format!("{}\t{}", job.pipeline.read.path, job.pipeline.write.path))?;

@@ -20,12 +20,21 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     if !quiet {
         say(&match repair.damage.is_none() {
             true => format!("`{output}` is whole: nothing was to be repaired"),
-            false => format!(
-                "`{output}` is whole again: {} tiles{} were computed again",
-                repair.damage.tiles.len(),
-                if repair.damage.head { " and the head" } else { "" }
-            ),
+            false => format!("`{output}` is whole again: {}", mended(&repair)),
         });
     }
     Ok(Done::Well)
+}
+
+/// What was written again, in words.
+fn mended(repair: &swathe::Repair) -> String {
+    let tiles = match repair.damage.tiles.len() {
+        0 => None,
+        1 => Some("1 tile was computed again".to_owned()),
+        count => Some(format!("{count} tiles were computed again")),
+    };
+    let head = repair.damage.head.then(|| "what stands before the tiles was made again".to_owned());
+    let length = (!repair.damage.files.is_empty()).then(|| "its length was set right".to_owned());
+    let parts = [tiles, head, length].into_iter().flatten().collect::<Vec<_>>();
+    if parts.is_empty() { "it was made anew".to_owned() } else { parts.join(", ") }
 }

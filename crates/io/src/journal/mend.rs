@@ -12,7 +12,8 @@ pub struct Mending {
     tile: Size,
     tiles: u64,
     position: Position,
-    end: u64,
+    /// Behind the last tile that is mended; none where the output is to be completed.
+    end: Option<u64>,
 }
 
 impl Mending {
@@ -22,11 +23,23 @@ impl Mending {
     /// # Errors
     /// Io, where the receipt can't be read.
     pub fn new(receipt: &Receipt, range: Range<u64>) -> Result<Self> {
+        let moved_bytes = receipt.moved_bytes()?;
         let position = match receipt.carry_before(range.start)? {
-            Some(carry) => Position { tiles: range.start, carry, ..Position::default() },
-            None => Position::default(),
+            Some(carry) => Position { tiles: range.start, carry, moved_bytes },
+            None => Position { moved_bytes, ..Position::default() },
         };
-        Ok(Mending { tile: receipt.tile, tiles: receipt.tiles, position, end: range.end })
+        Ok(Mending { tile: receipt.tile, tiles: receipt.tiles, position, end: Some(range.end) })
+    }
+
+    /// Mends what of an output is made when all tiles are there, which they are; none where the receipt does not know what is
+    /// carried on behind the last.
+    ///
+    /// # Errors
+    /// Io, where the receipt can't be read.
+    pub fn of_rest(receipt: &Receipt) -> Result<Option<Self>> {
+        let Some(carry) = receipt.carry_before(receipt.tiles)? else { return Ok(None) };
+        let position = Position { tiles: receipt.tiles, carry, moved_bytes: receipt.moved_bytes()? };
+        Ok(Some(Mending { tile: receipt.tile, tiles: receipt.tiles, position, end: None }))
     }
 }
 
@@ -49,7 +62,7 @@ impl Journal for Mending {
     }
 
     fn end(&self) -> Option<u64> {
-        Some(self.end)
+        self.end
     }
 
     fn record(&self, _part: Part, _footprint: &Footprint) -> Result<()> {

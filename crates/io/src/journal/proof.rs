@@ -84,14 +84,26 @@ impl Receipt {
     /// Io, where the receipt can't be read.
     pub fn carry_before(&self, tile: u64) -> Result<Option<Vec<u8>>> {
         let Some(before) = tile.checked_sub(1) else { return Ok(Some(Vec::new())) };
-        let file = File::open(&self.path)
-            .map_err(|error| Error::io(format_args!("cannot read `{}`", self.path.display()), error))?;
+        let file = self.open()?;
         let entry = lines::Lines::new(&file).find(|(entry, _)| entry["tile"].as_u64() == Some(before));
         Ok(entry.and_then(|(entry, _)| match &entry["carry"] {
             Value::Null => Some(Vec::new()),
             Value::String(text) => lines::unhex(text),
             _ => None,
         }))
+    }
+
+    /// How many bytes nearer to the file's beginning tiles lie than they were written; see [`swathe_core::Journal::moved`].
+    ///
+    /// # Errors
+    /// Io, where the receipt can't be read.
+    pub(super) fn moved_bytes(&self) -> Result<u64> {
+        Ok(Moved::of(&self.open()?).less)
+    }
+
+    fn open(&self) -> Result<File> {
+        File::open(&self.path)
+            .map_err(|error| Error::io(format_args!("cannot read `{}`", self.path.display()), error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::FlockOperation;
@@ -29,12 +29,11 @@ impl Keeping {
     ///
     /// # Errors
     /// Usage, with the reason, where they are of another job.
-    pub(super) fn left_over(&self, journal: &File, header: &Value) -> Result<Option<LeftOver>> {
+    pub(super) fn left_over(&self, mut journal: &File, header: &Value) -> Result<Option<LeftOver>> {
         let cannot = |error| {
             Error::io(format_args!("cannot read the journal `{}`", self.names.journal.display()), error)
         };
-        let mut entries = lines::Lines::new(journal);
-        let Some((first, first_line)) = entries.next() else { return Ok(None) };
+        let Some((first, first_line)) = lines::Lines::new(journal).next() else { return Ok(None) };
         let differences = self.differences(&first);
         if !differences.is_empty() {
             return Err(Error::usage(format!(
@@ -50,7 +49,9 @@ impl Keeping {
             )));
         }
         let Ok(mut partial) = Stored::open(&self.names.partial) else { return Ok(None) };
-        let moved = self.moved(&mut partial);
+        let moved = moved(journal, &mut partial).map_err(cannot)?;
+        journal.rewind().map_err(cannot)?;
+        let entries = lines::Lines::new(journal).skip(1);
         let mut kept = Kept::begin(self, &first_line).map_err(cannot)?;
         kept.position.moved_bytes = moved.less;
         let mut waiting = BTreeMap::new();
@@ -90,25 +91,24 @@ impl Keeping {
         }
         kept.settle(self).map_err(cannot)
     }
+}
 
-    /// How tiles were moved when the run was stopped: whether the first that was written down lies where it was then tells,
-    /// since its place is not written over before it has another.
-    fn moved(&self, partial: &mut Stored) -> Moved {
-        let Ok(journal) = File::open(&self.names.journal) else { return Moved::default() };
-        let moved = Moved::of(&journal);
-        if moved == Moved::default() {
-            return moved;
-        }
-        let first = File::open(&self.names.journal).ok().and_then(|journal| {
-            let mut tiles = lines::Lines::new(&journal).filter(|(entry, _)| entry.get("tile").is_some());
-            tiles.find_map(|(entry, _)| {
-                let extents = lines::extents_of(&entry["extents"])?;
-                extents.iter().any(|extent| extent.offset >= moved.from).then_some(extents)
-            })
-        });
-        let is_there = first.is_some_and(|extents| partial.holds(&extents));
-        if is_there { Moved::default() } else { moved }
+/// How tiles were moved when the run was stopped: whether the first that was written down lies where it was then tells, since
+/// its place is not written over before it has another. Where nothing was moved the journal is read once for that.
+fn moved(mut journal: &File, partial: &mut Stored) -> std::io::Result<Moved> {
+    journal.rewind()?;
+    let moved = Moved::of(journal);
+    if moved == Moved::default() {
+        return Ok(moved);
     }
+    journal.rewind()?;
+    let first = lines::Lines::new(journal).find_map(|(entry, _)| {
+        entry.get("tile")?;
+        let extents = lines::extents_of(&entry["extents"])?;
+        extents.iter().any(|extent| extent.offset >= moved.from).then_some(extents)
+    });
+    let is_there = first.is_some_and(|extents| partial.holds(&extents));
+    Ok(if is_there { Moved::default() } else { moved })
 }
 
 /// The journal that replaces the one that was found, with what holds of it.
@@ -155,7 +155,7 @@ impl Kept {
             .find_map(|(tiles, carry, bytes)| Some((*tiles, carry_of(carry, carried.as_ref())?, *bytes)));
         let Some((tiles, carry, bytes)) = found else { return Ok(None) };
         self.file.set_len(bytes)?;
-        std::io::Seek::seek(&mut self.file, std::io::SeekFrom::End(0))?;
+        self.file.seek(std::io::SeekFrom::End(0))?;
         self.file.sync_data()?;
         fs::rename(&self.path, &keeping.names.journal)?;
         Ok(Some(LeftOver { file: self.file, position: Position { tiles, carry, ..self.position } }))

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use swathe_core::{Disk, Error, Files, FolderMark, Footprint, Journal, Naming, Position, Result};
+use swathe_core::{Disk, Error, Files, FolderMark, Footprint, Journal, MAKE_ROOM, Naming, Position, Result};
 use tempfile::TempDir;
 
 use super::{Begin, Existing, WriteBackRule, file_name_of, folder_of, umask};
@@ -201,7 +201,7 @@ pub(crate) struct OutputFolder {
 
 impl OutputFolder {
     fn cannot_write(&self, key: &str, error: io::Error) -> Error {
-        Error::io(format_args!("cannot write `{key}` of `{}`", self.place.name), error)
+        Error::io(format_args!("cannot write `{key}` of `{}`", self.place.name), error).where_full(MAKE_ROOM)
     }
 
     /// Bytes written so far.

@@ -7,13 +7,18 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::FallocateFlags;
 use swathe_core::{Error, Footprint, Result};
 
-use super::{OutputFile, OutputPlace};
+use super::{Begin, OutputFile, OutputPlace};
 use crate::checksum::checksum;
 
 /// Bytes that are moved at once.
 const PIECE: usize = 1 << 20;
 
 impl OutputPlace {
+    /// Whether parts of a complete file are written again in their places.
+    pub(crate) fn is_mended(&self) -> bool {
+        self.begin == Begin::Mended
+    }
+
     /// A file without a name on the output's disk.
     ///
     /// # Errors

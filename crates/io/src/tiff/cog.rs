@@ -18,9 +18,11 @@ pub use reduce::OverviewMethod;
 
 use crate::output::{OutputPlace, WriteMethod};
 use crate::tiff::compress::{Compression, WritePredictor};
+use crate::tiff::encode::opacity_band;
 use crate::tiff::encoded::{Coding, Page, Pages, fill_bytes};
 use crate::tiff::write::{CLASSIC_BYTES, TiffLayout};
 use levels::Levels;
+use rebuild::Written;
 use reduce::Reducer;
 use sink::{GAP_UNIT, Pyramid, PyramidSink};
 use spill::{OPEN_BYTES, Spill, SpillPlan, most_open};
@@ -156,7 +158,8 @@ impl CogDestination {
         }
         let (pages, main_start, file_bytes) = laid;
         let (whole, reducer, kind) = (options.whole, Reducer::new(info, method), info.kind());
-        let pyramid = Pyramid { pages, whole, levels, reducer, kind };
+        let opacity = opacity_band(info).filter(|_| info.mask);
+        let pyramid = Pyramid { pages, whole, levels, reducer, kind, opacity };
         let spill = if pyramid.copies().is_empty() {
             None
         } else {
@@ -244,12 +247,12 @@ impl Destination for CogDestination {
     }
 
     fn is_resumable(&self) -> bool {
-        self.pyramid.can_be_rebuilt()
+        self.pyramid.whole
     }
 
     /// Where blocks lie and what the copies are made of is known at the end only.
-    fn is_mendable(&self) -> bool {
-        false
+    fn ends_with_head(&self) -> bool {
+        true
     }
 
     fn create_kept(mut self: Box<Self>, position: &Position, _head: &mut Footprint) -> Result<Box<dyn Sink>> {
@@ -259,14 +262,22 @@ impl Destination for CogDestination {
 }
 
 impl CogDestination {
-    /// Begins the file, or goes on with it.
+    /// Begins the file, or goes on with it, or writes tiles of a complete one again. There nothing else is touched, unless all
+    /// tiles are in their places: then all that stands before them is made of those again.
     fn begin(self, position: &Position) -> Result<Box<dyn Sink>> {
         let CogDestination { place, info, layout, pyramid, spill, main_start, file_bytes, sparse, .. } = self;
+        let written = match position.tiles {
+            0 => None,
+            _ => Some(Written::of_carry(&position.carry, info.size)?),
+        };
+        let only_tiles = place.is_mended() && !written.is_some_and(|written| written.is_all(info.size));
         let spill = spill
+            .filter(|_| !only_tiles)
             .map(|(plan, bytes)| Spill::new(place.nameless()?, place.name(), plan, bytes))
             .transpose()?;
         let file = place.create(file_bytes, WriteMethod::Pwrite, layout.writeback)?;
         let fill = sparse.then(|| fill_bytes(&info));
-        Ok(Box::new(PyramidSink::new((file, spill), pyramid, fill, main_start, position)?))
+        let places = (main_start, position, written);
+        Ok(Box::new(PyramidSink::new((file, spill), pyramid, fill, places)?))
     }
 }

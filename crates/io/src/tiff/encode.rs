@@ -138,7 +138,14 @@ fn colours(info: &RasterInfo) -> (u16, Vec<u16>) {
 
 /// Whether one of the bands is written as the opacity of its pixels, and so says what a mask would.
 pub(crate) fn has_opacity(info: &RasterInfo) -> bool {
-    colours(info).1.iter().any(|&extra| extra != 0)
+    opacity_band(info).is_some()
+}
+
+/// The first band that is written as the opacity of its pixels.
+pub(crate) fn opacity_band(info: &RasterInfo) -> Option<usize> {
+    let (_, extra) = colours(info);
+    let first = extra.iter().position(|&extra| extra != 0)?;
+    Some(info.bands - extra.len() + first)
 }
 
 fn georeferencing_tags(georeferencing: &Georeferencing) -> Vec<TagValue> {

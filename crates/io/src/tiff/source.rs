@@ -191,7 +191,7 @@ fn no_such(file: &InputFile, number: usize, count: usize) -> Error {
 }
 
 /// No data where a pixel is fully transparent, which it is where every byte of its opacity is 0.
-fn mask_from_alpha((alpha, mask): (&[u8], Option<&mut [u8]>), size: usize) {
+pub(crate) fn mask_from_alpha((alpha, mask): (&[u8], Option<&mut [u8]>), size: usize) {
     let Some(mask) = mask else { return };
     for (flag, sample) in mask.iter_mut().zip(alpha.chunks_exact(size)) {
         *flag = if sample.iter().all(|&byte| byte == 0) { 0 } else { u8::MAX };

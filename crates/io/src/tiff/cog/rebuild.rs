@@ -24,6 +24,11 @@ impl Written {
         Written { end, right, top: tile.y as usize, bottom }
     }
 
+    /// Whether nothing of a raster is missing.
+    pub(super) fn is_all(self, raster: Size) -> bool {
+        (self.right, self.bottom) == (raster.width, raster.height)
+    }
+
     /// Puts it into bytes.
     pub(super) fn pack(self, carry: &mut Vec<u8>) {
         let numbers = [self.end, self.right as u64, self.top as u64, self.bottom as u64];
@@ -92,7 +97,9 @@ impl PyramidSink {
                 self.file.read_at(place, stored)?;
                 place += used as u64;
                 let (fill, with) = (self.appender.fill.as_deref(), (&mut decoders, &mut room[..]));
-                page.decode(row, (stored, lengths), fill, with, &mut view.part(own, own))?;
+                let mut of_block = view.part(own, own);
+                page.decode(row, (stored, lengths), fill, with, &mut of_block)?;
+                self.pyramid.mask_by_opacity(&mut of_block);
                 self.reduce(spill, own, &tile.view(), &mut scratch.frame())?;
                 let kept = last_rows(row).intersect(own);
                 if !kept.is_empty() {
@@ -116,6 +123,7 @@ mod tests {
         let mut carry = Vec::new();
         written.pack(&mut carry);
         assert_eq!(Written::of_carry(&carry, raster).unwrap(), written);
+        assert!(written.is_all(raster) && !written.is_all(Size::new(700, 301)));
         assert!(Written::of_carry(&carry, Size::new(699, 300)).is_err());
         assert!(Written::of_carry(&carry[1..], raster).is_err());
     }

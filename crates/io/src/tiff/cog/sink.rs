@@ -16,6 +16,7 @@ use crate::tiff::cog::rebuild::Written;
 use crate::tiff::cog::reduce::Reducer;
 use crate::tiff::cog::spill::Spill;
 use crate::tiff::encoded::{Appender, Page, Pages};
+use crate::tiff::source::mask_from_alpha;
 
 /// What remains of the gap is a multiple of this, which file systems can take out of a file without moving what follows.
 pub(crate) const GAP_UNIT: u64 = 4096;
@@ -31,6 +32,9 @@ pub(crate) struct Pyramid {
     pub(crate) levels: Levels,
     pub(crate) reducer: Reducer,
     pub(crate) kind: TileKind,
+    /// The band that stands for the mask, where one does: a pixel holds data for the smaller copies where it does for whoever
+    /// reads the file.
+    pub(crate) opacity: Option<usize>,
 }
 
 impl Pyramid {
@@ -59,7 +63,10 @@ impl Pyramid {
     pub(crate) fn scratch_bytes(&self, tile: Size) -> usize {
         let main = self.main().map_or(0, |page| page.append_bytes(tile));
         let mut size = self.seen(tile);
-        let mut bytes = 0_usize;
+        let mut bytes = match self.opacity {
+            Some(_) => ScratchSize::new().with::<u64>(words(self.kind.bytes(Window::whole(size)))).bytes(),
+            None => 0,
+        };
         for level in 1..=self.levels.near() {
             let width = size.width;
             size = self.levels.most(level, size);
@@ -109,10 +116,25 @@ impl Pyramid {
             .saturating_add(lengths)
     }
 
-    /// Whether the smaller copies can be made of the raster's blocks in the file: they hold all that is known of a pixel, but for
-    /// a mask that a band of opacity stands for.
-    pub(crate) fn can_be_rebuilt(&self) -> bool {
-        self.main().is_some_and(|page| page.mask.is_some() == self.kind.mask || self.copies().is_empty())
+    /// Makes the mask of a tile what its opacity says.
+    pub(super) fn mask_by_opacity(&self, tile: &mut TileMut<'_>) {
+        if let Some(band) = self.opacity {
+            let size = self.kind.sample_type.size();
+            (0..tile.window().height).for_each(|y| mask_from_alpha(tile.row_and_mask(band, y), size));
+        }
+    }
+
+    /// Whether the mask of a tile is what its opacity says.
+    fn is_masked_by_opacity(&self, tile: &TileView<'_>) -> bool {
+        let Some(band) = self.opacity else { return true };
+        let size = self.kind.sample_type.size();
+        (0..tile.window().height).all(|y| {
+            let mask = tile.mask_row(y).unwrap_or_default();
+            let opacity = tile.row_bytes(band, y).chunks_exact(size);
+            mask.iter()
+                .zip(opacity)
+                .all(|(&flag, sample)| (flag != 0) == sample.iter().any(|&byte| byte != 0))
+        })
     }
 
     /// The most pixels of a far level that are made at once, and of those that they are made from.
@@ -151,7 +173,8 @@ pub(crate) struct PyramidSink {
 
 impl PyramidSink {
     /// Begins the file: its directories are written, which the journal is told at the end, when they have changed for the last
-    /// time. Or goes on with it behind `position`: what the smaller copies have of the blocks before is made of those again.
+    /// time. Or goes on with it behind `position`, up to which `written` tells what is there: what the smaller copies have of that is
+    /// made of it again.
     ///
     /// # Errors
     /// As [`OutputFile::write_at`]; Damaged, where the file is not what was said of it.
@@ -159,16 +182,11 @@ impl PyramidSink {
         (file, spill): (OutputFile, Option<Spill>),
         pyramid: Pyramid,
         fill: Option<Vec<u8>>,
-        main_start: u64,
-        position: &Position,
+        (main_start, position, written): (u64, &Position, Option<Written>),
     ) -> Result<Self> {
         let closed = position.moved_bytes;
         let file = file.without(main_start, closed);
         pyramid.pages.write(&file, &mut Footprint::default())?;
-        let written = match position.tiles {
-            0 => None,
-            _ => Some(Written::of_carry(&position.carry, pyramid.levels.size(0))?),
-        };
         let end = written.map_or(main_start, |written| written.end);
         // Where blocks lie is said when the gap is closed.
         let appender = Appender::new(position.tiles, end, fill, false);
@@ -187,7 +205,15 @@ impl PyramidSink {
         tile: &TileView<'_>,
         scratch: &mut Frame<'_>,
     ) -> Result<()> {
-        let levels = &self.pyramid.levels;
+        let (levels, kind) = (&self.pyramid.levels, self.pyramid.kind);
+        let mut tile = *tile;
+        if !self.pyramid.is_masked_by_opacity(&tile) {
+            let memory = scratch.take::<u64>(words(kind.bytes(tile.window())));
+            let mut copy = TileMut::over(memory, tile.window(), kind);
+            copy.copy_from(&tile);
+            self.pyramid.mask_by_opacity(&mut copy);
+            tile = TileView::of(memory, tile.window(), kind);
+        }
         let owned = |level: usize| levels.owned(level, own);
         // What each level must hold for itself and for the ones made from it.
         let mut needed = vec![owned(levels.near())];
@@ -202,12 +228,11 @@ impl PyramidSink {
                 own.hull(below)
             });
         }
-        let mut source = *tile;
+        let mut source = tile;
         for (level, window) in (1..).zip(needed.into_iter().rev()) {
             if window.is_empty() {
                 break;
             }
-            let kind = self.pyramid.kind;
             let memory = scratch.take::<u64>(words(kind.bytes(window)));
             let mut target = TileMut::over(memory, window, kind);
             let sizes = (levels.size(level - 1), levels.size(level));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::FallocateFlags;
-use swathe_core::{Error, Result, Size, TileKind, TileMut, TileView, Window};
+use swathe_core::{Error, MAKE_ROOM, Result, Size, TileKind, TileMut, TileView, Window};
 
 use crate::tiff::encoded::Page;
 
@@ -129,9 +129,9 @@ impl Spill {
     }
 
     fn write_at(&self, at: u64, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all_at(bytes, at)
-            .map_err(|error| Error::io(format_args!("cannot write beside `{}`", self.name), error))
+        self.file.write_all_at(bytes, at).map_err(|error| {
+            Error::io(format_args!("cannot write beside `{}`", self.name), error).where_full(MAKE_ROOM)
+        })
     }
 
     fn read_at(&self, at: u64, bytes: &mut [u8]) -> Result<()> {

@@ -132,20 +132,21 @@ fn masks_are_heeded() {
     assert_eq!(own.view().mask_row(0).unwrap(), [255, 0]);
 }
 
-/// Copies are made again of the blocks that another run left, but where those say less of a pixel than was known.
+/// Copies are made again of the blocks that another run left, which say all that copies are made of.
 #[test]
-fn what_opacity_stands_for_is_not_known_again() {
+fn whole_files_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tif").to_string_lossy().into_owned();
     let plain = RasterInfo::new(Size::new(300, 200), 2, SampleType::U8);
     let masked = RasterInfo { mask: true, ..plain.clone() };
     let colours = vec![swathe_core::Colour::Gray, swathe_core::Colour::Alpha];
     let opaque = RasterInfo { metadata: Metadata { colours, ..Metadata::default() }, ..masked.clone() };
-    for (info, overviews, resumable) in [
+    for (info, overviews, whole) in [
         (&plain, Overviews::Auto, true),
         (&masked, Overviews::Auto, true),
-        (&opaque, Overviews::Auto, false),
+        (&opaque, Overviews::Auto, true),
         (&opaque, Overviews::None, true),
+        (&plain, Overviews::Auto, false),
     ] {
         let place = OutputPlace::new(&path, Existing::Refused, &[]).unwrap();
         let layout = TiffLayout {
@@ -162,11 +163,11 @@ fn what_opacity_stands_for_is_not_known_again() {
             compression: Compression::None,
             predictor: WritePredictor::None,
             sparse: false,
-            whole: true,
+            whole,
         };
         let destination = CogDestination::new(place, info, layout, &options).unwrap();
-        assert_eq!(destination.is_resumable(), resumable);
-        assert!(!destination.is_mendable());
+        assert_eq!(destination.is_resumable(), whole);
+        assert!(destination.ends_with_head());
     }
 }
 
