@@ -2,6 +2,8 @@
 
 mod command;
 mod gather;
+mod place;
 
 pub use command::{Measured, command_path, folder, run_measured};
 pub use gather::assert_all;
+pub use place::{INPUTS, Place, Random, words};

@@ -7,11 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use swathe_tests::{command_path, folder};
+use swathe_tests::{Place, Random, command_path, words};
 
 /// A run, and the files that it leaves beside its receipt.
 struct Case {
@@ -69,158 +68,9 @@ const CASES: &[Case] = &[
     case("components b.tif o.tif --of equal --connectivity 8 --table o.csv", &["o.tif", "o.csv"]),
 ];
 
-/// What is in a place from the beginning.
-const INPUTS: [&str; 5] = ["a.tif", "b.tif", "c.tif", "m.tif", "z.tif"];
-
-/// A place to be killed in, with its inputs.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new(size: &str) -> Self {
-        let place = Place { folder: folder() };
-        place.well(&format!("generate a.tif --size {size}"));
-        place.well(&format!("generate b.tif --size {size} --seed 2"));
-        place.well(&format!("generate c.tif --size {size} --bands 3 --type u8"));
-        place.well("copy a.tif m.tif --nodata-value 900");
-        place.well("calc z.tif A%97>0 -A a.tif --type u8");
-        for name in place.names() {
-            if name.ends_with(".receipt") {
-                fs::remove_file(place.folder.path().join(name)).expect("a receipt can be removed");
-            }
-        }
-        place
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(command_path());
-        command.args(words(line)).current_dir(self.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-
-    fn run(&self, line: &str) -> Output {
-        let mut command = self.command(line);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("the command can be started")
-    }
-
-    fn well(&self, line: &str) -> String {
-        let ended = self.run(line);
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(ended.status.success(), "`{line}`: {said} {:?}", self.names());
-        String::from_utf8_lossy(&ended.stdout).into_owned()
-    }
-
-    /// Runs a line and kills it after a while, unless it is done before.
-    fn kill_after(&self, line: &str, wait: Duration) {
-        let mut child = self.command(line).spawn().expect("the command can be started");
-        std::thread::sleep(wait);
-        let _ = child.kill();
-        child.wait().expect("a child can be waited for");
-    }
-
-    /// Runs a line into `output` and kills it once a part of its tiles is written down, and a moment later, unless it is done
-    /// before; however slow or busy the machine may be, it is then at work.
-    fn kill_at_work(&self, line: &str, output: &str, part: f64, wait: Duration) {
-        let mut child = self.command(line).spawn().expect("the command can be started");
-        let journal = self.path().join(format!("{output}.journal"));
-        let is_reached = || {
-            let lines = fs::read_to_string(&journal).unwrap_or_default();
-            let header = lines.lines().next().and_then(|line| line.split('\t').next());
-            let header = header.and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok());
-            let tiles = header.and_then(|header| header["tiles"].as_f64());
-            // The header and the head come before the tiles.
-            tiles.is_some_and(|tiles| lines.lines().count() as f64 >= 3.0 + part * (tiles - 1.0))
-        };
-        while !is_reached() && child.try_wait().expect("a child can be waited for").is_none() {
-            std::thread::sleep(Duration::from_micros(300));
-        }
-        std::thread::sleep(wait);
-        let _ = child.kill();
-        child.wait().expect("a child can be waited for");
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.path()).expect("the folder can be read");
-        let name = |entry: std::io::Result<fs::DirEntry>| {
-            entry.expect("the folder can be read").file_name().to_string_lossy().into_owned()
-        };
-        let mut names = entries.map(name).collect::<Vec<_>>();
-        names.sort();
-        names
-    }
-
-    /// The bytes of a file, or the names and bytes of all that is in a folder.
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        content(&self.path().join(name)).ok()
-    }
-
-    /// Puts an older output of a name there.
-    fn put_old(&self, name: &str) {
-        let path = self.path().join(name);
-        let _ = fs::remove_dir_all(&path);
-        let written = if name.ends_with(".zarr") {
-            fs::create_dir(&path).and_then(|()| fs::write(path.join("zarr.json"), "an older output"))
-        } else {
-            fs::write(path, "an older output")
-        };
-        written.expect("the folder can be written");
-    }
-
-    /// Everything that is no input, which is taken away.
-    fn taken(&self) -> BTreeMap<String, Vec<u8>> {
-        let made = self.names().into_iter().filter(|name| !INPUTS.contains(&name.as_str()));
-        made.map(|name| {
-            let bytes = self.read(&name).unwrap_or_default();
-            let path = self.path().join(&name);
-            let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-            removed.expect("what was made can be removed");
-            (name, bytes)
-        })
-        .collect()
-    }
-
-    /// The results of a run that went well, which are taken away: those of the case, one receipt, and nothing else.
-    fn results(&self, case: &Case) -> BTreeMap<String, Vec<u8>> {
-        self.well(&format!("verify {}", case.files[0]));
-        let mut results = self.taken();
-        let receipt = format!("{}.receipt", case.files[0]);
-        assert!(results.remove(&receipt).is_some(), "`{}` has no receipt", case.line);
-        assert!(results.keys().eq(sorted(case.files)), "`{}` left {:?}", case.line, results.keys());
-        results
-    }
-}
-
-/// The bytes of a file, or the names and bytes of all that is in a folder.
-fn content(path: &Path) -> std::io::Result<Vec<u8>> {
-    if !path.is_dir() {
-        return fs::read(path);
-    }
-    let entries = fs::read_dir(path)?.collect::<std::io::Result<Vec<_>>>()?;
-    let mut paths = entries.iter().map(fs::DirEntry::path).collect::<Vec<_>>();
-    paths.sort();
-    let mut all = Vec::new();
-    for path in paths {
-        let bytes = content(&path)?;
-        all.extend(path.file_name().unwrap_or_default().as_encoded_bytes());
-        all.extend((bytes.len() as u64).to_le_bytes());
-        all.extend(bytes);
-    }
-    Ok(all)
-}
-
-fn sorted(files: &'static [&'static str]) -> Vec<&'static str> {
-    let mut files = files.to_vec();
-    files.sort_unstable();
-    files
-}
-
-fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().collect()
+/// The results of a run of a case that went well, which are taken away: its files, one receipt, and nothing else.
+fn results(place: &Place, case: &Case) -> BTreeMap<String, Vec<u8>> {
+    place.results(case.line, case.files)
 }
 
 /// A case's line with options of the run.
@@ -229,31 +79,6 @@ fn with_options(case: &Case, options: &str) -> String {
     match case.line.split_once(" ! ") {
         Some((command, steps)) => format!("{command} {options} ! {steps} --overwrite"),
         None => format!("{} {options} --overwrite", case.line),
-    }
-}
-
-/// Numbers that look random: xorshift of 64 bits.
-struct Random(u64);
-
-impl Random {
-    /// From 0 to 1.
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn one_of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[(self.next() * words.len() as f64) as usize % words.len()]
-    }
-
-    /// Options of a run that have nothing to do with its result.
-    fn options(&mut self) -> String {
-        let threads = self.one_of(&["--threads 1", "--threads 2", "--threads 3"]);
-        let tile = self.one_of(&["--tile 256x128", "--tile 256x128", "--tile 512x64", "--tile 300x200", ""]);
-        let memory = self.one_of(&["", "--memory 64MiB", "--memory 200MiB"]);
-        format!("{threads} {tile} {memory}")
     }
 }
 
@@ -274,31 +99,31 @@ fn killed_at_any_moment() {
         let (time, reference) = references.entry((case_number, place_number)).or_insert_with(|| {
             let begun = Instant::now();
             place.well(&with_options(case, "--threads 2 --tile 256x128"));
-            (begun.elapsed(), place.results(case))
+            (begun.elapsed(), results(place, case))
         });
         let line = with_options(case, &random.options());
-        match random.next() {
+        match random.part() {
             // Half of them once some tiles are written down.
             ..0.5 => {
                 let wait =
-                    if random.next() < 0.5 { Duration::ZERO } else { time.mul_f64(0.02 * random.next()) };
-                place.kill_at_work(&line, case.files[0], random.next(), wait);
+                    if random.part() < 0.5 { Duration::ZERO } else { time.mul_f64(0.02 * random.part()) };
+                place.kill_at_work(&line, case.files[0], random.part(), wait);
                 let something = place.names().iter().any(|name| name.ends_with(".partial"));
                 at_work += 1;
                 left += usize::from(something);
             }
             // Some in the last part, where the output is completed and gets its name.
-            ..0.75 => place.kill_after(&line, time.mul_f64(0.85 + 0.3 * random.next())),
-            _ => place.kill_after(&line, time.mul_f64(random.next())),
+            ..0.75 => place.kill_after(&line, time.mul_f64(0.85 + 0.3 * random.part())),
+            _ => place.kill_after(&line, time.mul_f64(random.part())),
         }
-        while random.next() < 0.3 {
+        while random.part() < 0.3 {
             let line = with_options(case, &format!("{} --resume", random.options()));
-            place.kill_after(&line, time.mul_f64(random.next()));
+            place.kill_after(&line, time.mul_f64(random.part()));
         }
         // Now and then nobody asks for what is left.
-        let resume = if random.next() < 0.1 { "" } else { "--resume" };
+        let resume = if random.part() < 0.1 { "" } else { "--resume" };
         place.well(&with_options(case, &format!("{} {resume}", random.options())));
-        let results = place.results(case);
+        let results = results(place, case);
         assert!(results == *reference, "kill {kill} of `{}` with seed {seed}: another result", case.line);
     }
     eprintln!("{kills} kills, {left} of {at_work} at work left something");
@@ -344,7 +169,7 @@ fn killed_at_every_step_of_the_end() {
         // With what is flushed, which the others leave out.
         let line = with_options(case, "--threads 2 --tile 64x64").replace(" --flush no", "");
         place.well(&line);
-        let reference = place.results(case);
+        let reference = results(&place, case);
         for call in CALLS {
             for number in 1.. {
                 // An older output is there, which stays whole until the new one is.
@@ -359,7 +184,7 @@ fn killed_at_every_step_of_the_end() {
                     .output()
                     .expect("strace can be started");
                 if ended.status.success() {
-                    place.results(case);
+                    results(&place, case);
                     break;
                 }
                 killed += 1;
@@ -370,7 +195,7 @@ fn killed_at_every_step_of_the_end() {
                     case.line
                 );
                 place.well(&line.replacen(" --quiet", " --quiet --resume", 1));
-                assert!(place.results(case) == reference, "`{}` killed at {call} {number}", case.line);
+                assert!(results(&place, case) == reference, "`{}` killed at {call} {number}", case.line);
             }
         }
     }

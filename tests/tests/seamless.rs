@@ -42,6 +42,20 @@ fn tiling_is_invisible_on_rasters_of_many_tiles() {
 }
 
 #[test]
+fn shards_are_invisible() {
+    let size = Size::new(53, 37);
+    let rows = Way { tile: Some(Size::new(9, 5)), ..Way::chosen(Budget::Ample, 2, MemoryShape::ROWS) };
+    let ways = [Way::tiles(Size::new(17, 31), 2), Way::tiles(size, 1), Way::tiles(Size::new(64, 4), 3)];
+    let blocks = Way::chosen(Budget::Ample, 2, MemoryShape::BLOCKS);
+    let blocks = [blocks, Way { tile: Some(Size::new(1, 16)), ..blocks }];
+    assert_all(&some(size, 29), |subject| {
+        laws::shards_are_invisible(subject, &ways, &[1, 2, 3, 7])?;
+        laws::shards_are_invisible(subject, &blocks, &[2, 3])?;
+        laws::shards_are_invisible(subject, &[rows], &[40])
+    });
+}
+
+#[test]
 fn the_budget_is_invisible() {
     assert_all(&some(Size::new(640, 480), 311), |subject| {
         let budget = |more: u64, threads| Way::chosen(Budget::LeastAnd(more), threads, MemoryShape::ANY);

@@ -97,6 +97,7 @@ fn others() -> Vec<Command> {
                 .about("Compute again what of a result is not as its receipt says")
                 .arg(file("OUTPUT", "the raster that swathe wrote")),
         ),
+        crate::commands::gather::command(),
         Command::new("completions")
             .about("Print completions for a shell")
             .arg(Arg::new("SHELL").required(true).value_parser(["bash", "elvish", "fish", "powershell", "zsh"])),
@@ -327,6 +328,7 @@ pub(crate) fn with_run_options(command: Command) -> Command {
     };
     with_run_settings(command)
         .arg(flag("resume", "go on with what another run left of the same output"))
+        .arg(text("shard", "K/N", "compute only the K-th of N parts of the output, so that N runs on as many machines compute it together; `swathe gather OUTPUT` puts them together"))
         .arg(flag("plan", "print the plan and stop"))
         .arg(flag("json", "print the plan, or the answer, as JSON"))
         .arg(flag("print-job", "print the same as a job file and stop"))
@@ -360,6 +362,7 @@ pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
         resume: matches.try_get_one::<bool>("resume").is_ok_and(|resume| resume == Some(&true)),
         journal: text("journal").map(|word| word == "yes"),
         receipt: text("receipt").map(|word| word == "yes"),
+        shard: matches.try_get_one::<String>("shard").ok().flatten().cloned(),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod calc;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod gather;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod info;

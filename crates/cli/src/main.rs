@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         "info" => commands::info::run(arguments),
         "operators" => commands::operators::run(arguments),
         "compare" => commands::compare::run(arguments),
+        "gather" => commands::gather::run(arguments),
         "generate" => commands::generate::run(arguments),
         "overviews" => commands::overviews::run(arguments),
         "preview" => commands::preview::run(arguments),

@@ -55,7 +55,11 @@ pub(crate) fn process(job: &Job, matches: &ArgMatches) -> Result<Done, Error> {
     }
     if job.run.resume && swathe::is_complete(job)? {
         if !matches.get_flag("quiet") {
-            say(&format!("`{}` is complete already, of the same job and inputs", job.pipeline.write.path));
+            let shard = job.run.shard.as_ref().map_or_else(String::new, |shard| format!("shard {shard} of "));
+            say(&format!(
+                "{shard}`{}` is complete already, of the same job and inputs",
+                job.pipeline.write.path
+            ));
         }
         return Ok(Done::Well);
     }

@@ -1,6 +1,6 @@
 //! Plans and reports for people.
 
-use swathe::{PlanSummary, RasterSummary, Report, StoredSummary};
+use swathe::{PlanSummary, RasterSummary, Report, ShardSummary, StoredSummary};
 
 /// Bytes with a unit that keeps the number short.
 pub(crate) fn bytes(count: u64) -> String {
@@ -97,6 +97,9 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         sides(plan.halo),
         100.0 * (plan.read_factor - 1.0).max(0.0)
     ));
+    if let Some(shard) = plan.shard {
+        lines.push(format!("  shard    {}", shard_of(plan, shard)));
+    }
     if let Some(fusion) = &plan.fusion {
         lines.push(format!("  sweeps   {}: {}", fusion.sweeps, fusion.reason));
     }
@@ -129,6 +132,22 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
     lines.join("\n")
 }
 
+/// The part of an output that a run computes.
+fn shard_of(plan: &PlanSummary, shard: ShardSummary) -> String {
+    let ShardSummary { number, count, first_row, rows, one_file } = shard;
+    if rows == 0 {
+        return format!("{number} of {count}: no rows are left for it");
+    }
+    let place = if one_file { "into the file of all shards" } else { "into a file of its own" };
+    let learned =
+        if plan.preparations.is_empty() { "" } else { "; every shard sweeps over the whole input first" };
+    format!(
+        "{number} of {count}: rows {first_row} to {} of {}, {place}{learned}",
+        first_row + rows - 1,
+        plan.output.height
+    )
+}
+
 /// What happened.
 pub(crate) fn report(report: &Report) -> String {
     let measured = report.measured_peak_bytes.map_or_else(|| "unknown".into(), bytes);
@@ -136,8 +155,15 @@ pub(crate) fn report(report: &Report) -> String {
         first.found.as_ref().map(|found| format!("found for `{}`: {found}\n", first.operator))
     });
     let found = found.collect::<String>();
+    let shard = report
+        .plan
+        .shard
+        .map_or_else(String::new, |shard| format!(", shard {}/{}", shard.number, shard.count));
+    let then = report.plan.shard.map_or_else(String::new, |_| {
+        format!("\n`swathe gather {}` puts the shards together when all are done", report.plan.output.name)
+    });
     format!(
-        "{found}{}: {} in {:.2} s, {:.0} Mpx/s, {} CPU seconds\npeak memory {measured} ({} predicted, budget {})\n{}",
+        "{found}{}{shard}: {} in {:.2} s, {:.0} Mpx/s, {} CPU seconds\npeak memory {measured} ({} predicted, budget {})\n{}{then}",
         report.plan.output.name,
         bytes(report.output_bytes),
         report.wall_seconds,

@@ -81,6 +81,11 @@ impl Footprint {
         Footprint { recorded, ..Footprint::default() }
     }
 
+    /// What is known already.
+    pub fn of(extents: Vec<Extent>) -> Self {
+        Footprint { recorded: true, extents, ..Footprint::default() }
+    }
+
     /// Whether notes are taken, so that checksums are worth computing.
     pub fn is_recorded(&self) -> bool {
         self.recorded

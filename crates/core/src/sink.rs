@@ -5,6 +5,7 @@ use crate::geometry::{Halo, Size, Window};
 use crate::journal::{Footprint, Journal, Position};
 use crate::raster::RasterInfo;
 use crate::scratch::Frame;
+use crate::shard::{ShardTile, Sharing};
 use crate::tile::TileView;
 
 /// The disk that a file lies on.
@@ -102,6 +103,16 @@ pub trait Destination: Send {
         false
     }
 
+    /// Where the shards of this output put what they compute; none, where it cannot be computed in shards.
+    fn sharing(&self) -> Option<Sharing> {
+        None
+    }
+
+    /// Bytes that have to be free on the disk for the file; less than [`Destination::file_bytes`] where some are reserved already.
+    fn needed_bytes(&self) -> u64 {
+        self.file_bytes()
+    }
+
     /// Begins the file under a name that another run finds again, or goes on with it behind `position`; notes in `head`
     /// what is written before the first tile. The file stays when the sink is dropped.
     ///
@@ -162,6 +173,26 @@ pub trait Sink: Send + Sync {
     /// What was learned on the way, by name, once every tile is written.
     fn found(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
+    }
+
+    /// Takes over the tile of the output that lies in `window` from the file in which a shard left it, as if it were handed out next.
+    ///
+    /// # Errors
+    /// As [`Sink::write`]; Damaged, where it is not such a tile; Bug, where shards have no files of their own.
+    fn take_over(&self, _window: Window, _tile: &ShardTile<'_>, _footprint: &mut Footprint) -> Result<()> {
+        Err(Error::bug("a tile was to be taken over by an output whose shards write into one file"))
+    }
+
+    /// Leaves the part of the output that a shard computed where it will be found, flushed where `flush` says so; returns the
+    /// bytes that were written.
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn leave(self: Box<Self>, flush: bool) -> Result<u64> {
+        if flush {
+            self.flush()?;
+        }
+        Ok(self.stored_bytes_written())
     }
 
     /// Completes the file, flushes it where `flush` says so, tells the journal, and gives it its name; returns its size in bytes.

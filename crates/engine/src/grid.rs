@@ -8,6 +8,9 @@ use swathe_core::{Halo, Size, Window};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TileGrid {
     raster: Size,
+    /// The rows that are cut into tiles, where they are not all.
+    top: usize,
+    bottom: usize,
     tile: Size,
     /// The width of what is gone through from top to bottom before the next to the east: the raster, or a stripe of it.
     stripe: usize,
@@ -21,7 +24,26 @@ impl TileGrid {
     /// Cuts `raster` into tiles of `tile` pixels, at least 1 x 1.
     pub(crate) fn new(raster: Size, tile: Size, margin: Halo) -> Self {
         let tile = Size::new(tile.width.clamp(1, raster.width), tile.height.clamp(1, raster.height));
-        TileGrid { raster, tile, stripe: raster.width, margin, piece: None }
+        TileGrid { raster, top: 0, bottom: raster.height, tile, stripe: raster.width, margin, piece: None }
+    }
+
+    /// The same grid over some rows alone, of which there is at least one.
+    pub(crate) fn over_rows(self, rows: &Range<usize>) -> Self {
+        let bottom = rows.end.min(self.raster.height);
+        TileGrid { top: rows.start.min(bottom), bottom, ..self }
+    }
+
+    /// Pixels of all tiles.
+    pub(crate) fn pixels(&self) -> u64 {
+        self.raster.width as u64 * (self.bottom - self.top) as u64
+    }
+
+    /// Stripes, at least one, and how many tiles each has.
+    pub(crate) fn tiles_of_stripes(&self) -> impl Iterator<Item = u64> + use<> {
+        let (grid, stripes) = (*self, self.raster.width.div_ceil(self.stripe));
+        let across =
+            move |stripe: usize| (grid.across() - stripe * grid.across_stripe()).min(grid.across_stripe());
+        (0..stripes).map(move |stripe| across(stripe) as u64 * grid.down() as u64)
     }
 
     /// The same grid with its tiles in stripes of `width` pixels, at least 1, over whose edges none reaches.
@@ -69,7 +91,7 @@ impl TileGrid {
 
     /// Tiles from north to south.
     pub(crate) fn down(&self) -> usize {
-        self.raster.height.div_ceil(self.tile.height)
+        (self.bottom - self.top).div_ceil(self.tile.height)
     }
 
     /// Number of tiles.
@@ -81,8 +103,8 @@ impl TileGrid {
     pub(crate) fn tile(&self, column: usize, row: usize) -> Window {
         let (stripe, column) = (column / self.across_stripe(), column % self.across_stripe());
         let end = (stripe + 1).saturating_mul(self.stripe).min(self.raster.width);
-        let (x, y) = (stripe * self.stripe + column * self.tile.width, row * self.tile.height);
-        let (width, height) = (self.tile.width.min(end - x), self.tile.height.min(self.raster.height - y));
+        let (x, y) = (stripe * self.stripe + column * self.tile.width, self.top + row * self.tile.height);
+        let (width, height) = (self.tile.width.min(end - x), self.tile.height.min(self.bottom - y));
         Window::new(x as i64, y as i64, width, height)
     }
 
@@ -97,7 +119,8 @@ impl TileGrid {
     /// The rows of the raster that some tiles show, which are numbered as [`TileGrid::nth`] does; at least one.
     pub(crate) fn rows_of(&self, tiles: &Range<u64>) -> Window {
         if self.stripe().is_some() {
-            return Window::whole(self.raster);
+            let rows = Window::new(0, self.top as i64, self.raster.width, self.bottom - self.top);
+            return self.shown(rows);
         }
         let first = self.shown(self.nth(tiles.start)).y;
         let last = self.shown(self.nth(tiles.end.saturating_sub(1).max(tiles.start)));
@@ -107,7 +130,8 @@ impl TileGrid {
     /// The tiles that rows of the raster lie in.
     pub(crate) fn tiles_of(&self, rows: Range<i64>) -> Range<u64> {
         let (across, height) = (self.across() as u64, self.tile.height as u64);
-        let rows = rows.start.max(0) as u64..rows.end.max(0) as u64;
+        let inside = |row: i64| (row.clamp(self.top as i64, self.bottom as i64) - self.top as i64) as u64;
+        let rows = inside(rows.start)..inside(rows.end);
         if rows.is_empty() {
             return 0..0;
         }
@@ -168,6 +192,28 @@ mod tests {
         let whole = TileGrid::new(size, Size::new(16, 31), Halo::NONE);
         assert_eq!((whole.in_stripes(100), whole.in_stripes(usize::MAX)), (whole, whole));
         assert_eq!(whole.stripe(), None);
+    }
+
+    #[test]
+    fn rows_of_a_raster_are_cut_by_themselves() {
+        let size = Size::new(100, 50);
+        for stripe in [100, 32] {
+            for rows in [0..50, 0..16, 16..48, 48..50, 49..50] {
+                let grid =
+                    TileGrid::new(size, Size::new(12, 20), Halo::NONE).over_rows(&rows).in_stripes(stripe);
+                let windows = (0..grid.count()).map(|index| grid.nth(index)).collect::<Vec<_>>();
+                let pixels = windows.iter().map(|window| window.size().pixels() as u64).sum::<u64>();
+                assert_eq!((pixels, grid.pixels()), (100 * rows.len() as u64, pixels));
+                let inside =
+                    |window: &Window| window.y >= rows.start as i64 && window.y_end() <= rows.end as i64;
+                assert!(windows.iter().all(inside), "{rows:?}: {windows:?}");
+                assert_eq!(grid.tiles_of_stripes().sum::<u64>(), grid.count());
+                assert_eq!(grid.tiles_of_stripes().count(), 100_usize.div_ceil(stripe));
+                let shown = grid.rows_of(&(0..grid.count()));
+                assert_eq!((shown.y, shown.y_end()), (rows.start as i64, rows.end as i64));
+                assert_eq!(grid.tiles_of(0..50), 0..grid.count());
+            }
+        }
     }
 
     #[test]

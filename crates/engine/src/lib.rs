@@ -10,6 +10,7 @@ mod between;
 mod both_ways;
 mod evaluate;
 mod extend;
+mod gathering;
 mod grid;
 mod limits;
 mod means;
@@ -25,6 +26,7 @@ mod survey;
 mod sweeps;
 
 pub use both_ways::{InterimRaster, MakeInterim};
+pub use gathering::{Gathering, Segment, ShardedTiles};
 pub use limits::Limits;
 pub use means::{Attempt, Shortfall, together};
 pub use memory::{peak_resident_bytes, resident_bytes};
@@ -33,7 +35,7 @@ pub use plan::Plan;
 pub use prepare::{Preparation, Sweeps};
 pub use report::{
     AccountLine, Fusion, FusionSummary, Observer, PlanSummary, PreparationSummary, Progress, RasterSummary,
-    Report, RunOptions, StageSeconds, StageSummary, StoredSummary, SweepSeconds, TimeEstimate,
+    Report, RunOptions, ShardSummary, StageSeconds, StageSummary, StoredSummary, SweepSeconds, TimeEstimate,
 };
 pub use several::several;
 pub use survey::Survey;

@@ -123,6 +123,12 @@ impl<'a> Means<'a> {
         if options.threads == Some(0) {
             return Err(Error::usage("`--threads` must be at least 1"));
         }
+        if options.shard.is_some() && graph.shard.is_none() {
+            return Err(Error::unsupported(format!(
+                "`{}` cannot be computed in shards: run it without `--shard`",
+                graph.destination.name()
+            )));
+        }
         let (budget_bytes, budget_reason) = budget(options, limits);
         Ok(Means { options, limits, budget_bytes, budget_reason })
     }
@@ -147,7 +153,8 @@ impl<'a> Means<'a> {
             None => candidates(sweep),
         };
         let margin = sweep.destination.margin();
-        let grid = |tile| TileGrid::new(raster, tile, margin).in_stripes(sweep.row_width);
+        let rows = sweep.rows();
+        let grid = |tile| TileGrid::new(raster, tile, margin).over_rows(&rows).in_stripes(sweep.row_width);
         let mut grids = shapes.into_iter().map(grid).collect::<Vec<_>>();
         grids.dedup();
         let mut options_seen =
@@ -305,6 +312,6 @@ fn cost(sweep: Part<'_>, grid: &TileGrid, workers: usize) -> f64 {
     let for_pixels = (work.computed + reading) * out_of_cache;
     // Tiles at the edge are smaller, but cost as much by themselves; the last ones of a run leave workers idle, half a
     // tile for each on the average.
-    let whole = sweep.chain.output().size.pixels() as f64 / pixels;
+    let whole = grid.pixels() as f64 / pixels;
     for_pixels * (whole + workers as f64 / 2.0) + by_itself * grid.count() as f64
 }

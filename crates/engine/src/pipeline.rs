@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use swathe_core::{
-    Beside, BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Source, Window,
+    Beside, BothWays, Destination, Error, Halo, Operator, RasterInfo, Result, Scan, Shard, Source, Window,
 };
 
 use crate::between::Between;
@@ -145,6 +145,8 @@ pub struct Graph {
     pub(crate) destination: Box<dyn Destination>,
     /// What is swept for before.
     pub(crate) first: Option<Box<First>>,
+    /// The part of the output that is computed, where it is not all.
+    pub(crate) shard: Option<Shard>,
 }
 
 /// A sweep from the bottom to the top before the one that writes, over the same tiles.
@@ -171,8 +173,19 @@ pub(crate) struct Part<'a> {
     pub(crate) upward: Option<&'a dyn Destination>,
     /// How wide a row of tiles is: as the raster, or as a stripe of it.
     pub(crate) row_width: usize,
+    /// The part of the result that is computed, where it is not all.
+    pub(crate) shard: Option<Shard>,
     /// Bytes of tables that other sweeps of the same run hold meanwhile.
     pub(crate) beside_bytes: u64,
+}
+
+impl Part<'_> {
+    /// The rows of the result that are computed; all of them for a shard that has none, which are planned and not run.
+    pub(crate) fn rows(&self) -> Range<usize> {
+        let all = 0..self.chain.output().size.height;
+        let rows = self.shard.map(|shard| shard.rows(all.end, self.destination.block().height));
+        rows.filter(|rows| !rows.is_empty()).unwrap_or(all)
+    }
 }
 
 /// A bound operator with the rasters that it reads besides the result of the stage before.
@@ -273,7 +286,7 @@ impl Graph {
         let mut chain = Chain::new(source, stages);
         let Some(last) = last else {
             let destination = catalogue.destination(&pipeline.write, chain.output())?;
-            return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
+            return Ok((Graph { chain, destination, first: None, shard: None }, stood_in, preparations));
         };
         let last_name = last.operator.clone();
         let scan = catalogue
@@ -292,7 +305,7 @@ impl Graph {
                 let before = before.map(|operator| Stage { name: last_name, operator, with: Vec::new() });
                 chain.stages.extend(before.map(Arc::new));
                 let destination = Box::new(Between { step: Scanning::new(scan), destination });
-                return Ok((Graph { chain, destination, first: None }, stood_in, preparations));
+                return Ok((Graph { chain, destination, first: None, shard: None }, stood_in, preparations));
             }
             Scanner::BothWays { both, beside } => (both, beside),
         };
@@ -304,12 +317,12 @@ impl Graph {
         let graph = Graph::new(source, stages, Box::new(upward));
         let first = Some(Box::new(First { step: last_name, graph, notes: notes.clone() }));
         let destination = Box::new(Between { step: Downward::new(both, notes, beside), destination });
-        Ok((Graph { chain, destination, first }, stood_in, preparations))
+        Ok((Graph { chain, destination, first, shard: None }, stood_in, preparations))
     }
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.
     pub fn new(source: Box<dyn Source>, stages: Vec<Stage>, destination: Box<dyn Destination>) -> Self {
-        Graph { chain: Chain::new(source, stages), destination, first: None }
+        Graph { chain: Chain::new(source, stages), destination, first: None, shard: None }
     }
 
     /// What the output will be.
@@ -324,8 +337,29 @@ impl Graph {
             destination: self.destination.as_ref(),
             upward: self.upward(),
             row_width: row_width(&self.chain, self.destination.as_ref()),
+            shard: self.shard,
             beside_bytes: 0,
         }
+    }
+
+    /// The same, of which only a shard is computed, where one is given.
+    ///
+    /// # Errors
+    /// Unsupported, where the output cannot be computed in shards.
+    pub fn of_shard(self, shard: Option<Shard>) -> Result<Self> {
+        if shard.is_some() && self.destination.sharing().is_none() {
+            return Err(Error::unsupported(
+                "hands something on from one row of the whole raster to the next, and cannot be computed in shards: run it \
+                 without `--shard`",
+            ));
+        }
+        Ok(Graph { shard, ..self })
+    }
+
+    /// The same, with the reason said of the last step.
+    pub(crate) fn of_shard_of(self, shard: Option<Shard>, pipeline: &Pipeline) -> Result<Self> {
+        let last = pipeline.steps.last().map_or("the chain", |step| step.operator.as_str());
+        self.of_shard(shard).map_err(|error| error.at(format_args!("`{last}`")))
     }
 
     /// What takes notes from the bottom to the top.

@@ -1,6 +1,6 @@
 //! From a graph to a plan: the tile grid, the number of workers and the account, within the budget.
 
-use swathe_core::{Keep, RasterInfo, Result, Size, Sweep};
+use swathe_core::{Keep, RasterInfo, Result, Sharing, Size, Sweep};
 
 use crate::account::{self, Largest, Work};
 use crate::grid::TileGrid;
@@ -8,7 +8,9 @@ use crate::limits::Limits;
 use crate::means::{Attempt, Choice, Means};
 use crate::pipeline::{First, Graph, Part};
 use crate::prepare::Preparing;
-use crate::report::{AccountLine, PlanSummary, PreparationSummary, RasterSummary, RunOptions, StageSummary};
+use crate::report::{
+    AccountLine, PlanSummary, PreparationSummary, RasterSummary, RunOptions, ShardSummary, StageSummary,
+};
 
 /// What will happen: a graph with its tile grid, workers and account. Serialises as a [`PlanSummary`].
 pub struct Plan {
@@ -23,6 +25,11 @@ pub struct Plan {
     pub(crate) purpose: String,
     /// Sweeps that come before, in order: for what is stored on the way, and the one from the bottom to the top.
     pub(crate) before: Vec<Plan>,
+}
+
+/// So much of some bytes as a part has of a whole.
+fn share(bytes: u64, part: u64, whole: u64) -> u64 {
+    (u128::from(bytes) * u128::from(part)).div_ceil(u128::from(whole.max(1))) as u64
 }
 
 /// Bytes of the journal that a tile takes, rather more than less.
@@ -48,6 +55,16 @@ impl Plan {
             Ok(choice) => means.planned(graph, 0, choice).map(Ok),
             Err(short) => Ok(Err(short)),
         }
+    }
+
+    /// Where the shards of this output put what they compute, where this is the plan of one.
+    pub fn sharing(&self) -> Option<Sharing> {
+        self.graph.shard.and_then(|_| self.graph.destination.sharing())
+    }
+
+    /// The tiles that are computed: none for a shard without rows.
+    pub(crate) fn tiles(&self) -> u64 {
+        if self.summary.shard.is_some_and(|shard| shard.rows == 0) { 0 } else { self.grid.count() }
     }
 
     /// Whether a run can go on with what another left of this output, and tiles of a complete one be written again in their places.
@@ -162,6 +179,24 @@ impl Means<'_> {
         let read_factor = work.read / tile * sweep.chain.output().size.pixels() as f64 / sources_pixels;
         let stored: u64 =
             sweep.chain.sources().map(|source| source.stored_bytes(source.info().window())).sum();
+        let destination = sweep.destination;
+        let height = sweep.chain.output().size.height;
+        let shard = sweep.shard.map(|shard| {
+            let rows = shard.rows(height, destination.block().height);
+            ShardSummary {
+                number: shard.number,
+                count: shard.count,
+                first_row: rows.start as u64,
+                rows: rows.len() as u64,
+                one_file: destination.sharing() == Some(Sharing::OneFile),
+            }
+        });
+        let rows = shard.map_or(height as u64, |shard| shard.rows);
+        let of_rows = |bytes: u64| share(bytes, rows, height as u64);
+        // A file of its own is counted by its rows already.
+        let whole_file = shard.is_some_and(|shard| shard.one_file);
+        let write_bytes =
+            if whole_file { of_rows(destination.file_bytes()) } else { destination.file_bytes() };
         PlanSummary {
             inputs: sweep.chain.sources().map(of_source).collect(),
             stages: stages.collect(),
@@ -171,6 +206,7 @@ impl Means<'_> {
                 sweep.destination.block(),
                 sweep.destination.method(),
             ),
+            shard,
             passes: 1,
             preparations: Vec::new(),
             tile_width: grid.tile_size().width as u64,
@@ -184,9 +220,9 @@ impl Means<'_> {
             budget_reason: self.budget_reason.clone(),
             predicted_peak_bytes: account::total(&account),
             account,
-            read_bytes: (stored as f64 * read_factor) as u64,
-            write_bytes: sweep.destination.file_bytes(),
-            disk_needed_bytes: sweep.destination.file_bytes(),
+            read_bytes: of_rows((stored as f64 * read_factor) as u64),
+            write_bytes,
+            disk_needed_bytes: destination.needed_bytes(),
             disk_free_bytes: sweep.destination.disk().map(|disk| disk.free_bytes),
             scratch_bytes: 0,
             scratch_free_bytes: None,

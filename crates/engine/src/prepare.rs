@@ -150,11 +150,14 @@ impl Plan {
         limits: &Limits,
     ) -> Result<Self> {
         let (graph, stood_in, preparations) = Graph::with_stand_ins(pipeline, &*catalogue)?;
+        let graph = graph.of_shard_of(options.shard, pipeline)?;
         let writing = Plan::in_sweeps(graph, &stored_by(&*catalogue), options, limits)?;
         let mut attempts = Vec::new();
+        // What is learned is learned of the whole raster, by every shard.
+        let whole = RunOptions { shard: None, ..options.clone() };
         for (number, preparation) in preparations {
             let chain = (&stood_in.read, &stood_in.steps[..number]);
-            let mut sweeps = Sweeps::new(chain, &*catalogue, options, limits);
+            let mut sweeps = Sweeps::new(chain, &*catalogue, &whole, limits);
             let outcome = preparation.learn(&mut sweeps);
             // That a raster without pixels has no answer is no error.
             let planned = match (sweeps.into_attempt(), outcome) {
@@ -205,13 +208,14 @@ impl Preparing {
         cancel: &AtomicBool,
     ) -> Result<Report> {
         let passes = sweeps + self.summaries.iter().map(|summary| summary.passes).sum::<u64>();
+        let whole = RunOptions { shard: None, ..self.options.clone() };
         let (mut pass, mut reports, mut learned_so_far) = (1, Vec::new(), 0);
         for number in 0..self.pipeline.steps.len() {
             let Some(preparation) = self.preparation(number)? else { continue };
             let step = &self.pipeline.steps[number];
             let what = format!("{} for `{}`", preparation.subject(), step.operator);
             let chain = (&self.pipeline.read, &self.pipeline.steps[..number]);
-            let mut sweeps = Sweeps::new(chain, &*self.catalogue, &self.options, &self.limits)
+            let mut sweeps = Sweeps::new(chain, &*self.catalogue, &whole, &self.limits)
                 .watched(observer, cancel)
                 .counted(pass, passes, &what);
             let learned = preparation.learn(&mut sweeps).map_err(|error| error.at(&what))?;
@@ -224,6 +228,7 @@ impl Preparing {
             self.pipeline.steps[number] = learned;
         }
         let graph = Graph::resolve(&self.pipeline, &*self.catalogue)?;
+        let graph = graph.of_shard_of(self.options.shard, &self.pipeline)?;
         let mut plan = Plan::in_sweeps(graph, &stored_by(&*self.catalogue), &self.options, &self.limits)??;
         plan.keep = keep;
         plan.summary.add_preparations(&self.summaries);

@@ -17,6 +17,8 @@ pub struct RunOptions {
     pub fusion: Fusion,
     /// Whether the output is left to the kernel to write back in its own time rather than flushed before it gets its name.
     pub skip_flush: bool,
+    /// The part of the output that is computed, where it is not all.
+    pub shard: Option<swathe_core::Shard>,
 }
 
 /// Whether a chain is run as one sweep over the disk. Its result is the same either way.
@@ -196,6 +198,21 @@ pub struct SweepSeconds {
     pub store: f64,
 }
 
+/// The part of an output that a run computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardSummary {
+    /// Which one it is, from 1.
+    pub number: u64,
+    /// Of how many.
+    pub count: u64,
+    /// The first row of the output that is computed, from 0.
+    pub first_row: u64,
+    /// Rows that are computed; none where there are more shards than rows of blocks.
+    pub rows: u64,
+    /// Whether all shards write into one file, rather than each into its own.
+    pub one_file: bool,
+}
+
 /// What will happen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
@@ -205,6 +222,9 @@ pub struct PlanSummary {
     pub stages: Vec<StageSummary>,
     /// What is written.
     pub output: RasterSummary,
+    /// The part of the output that is computed, where it is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardSummary>,
     /// Sweeps over the input.
     pub passes: u64,
     /// Those that come before the one that writes; nothing of them is run to make a plan.

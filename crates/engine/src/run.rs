@@ -80,8 +80,7 @@ impl Plan {
         }
         let threads = self.summary.threads as usize;
         let keep = self.keep.take();
-        let journal =
-            keep.map(|keep| keep.open(self.grid.tile_size(), self.grid.count(), threads)).transpose()?;
+        let journal = keep.map(|keep| keep.open(self.grid.tile_size(), self.tiles(), threads)).transpose()?;
         let done = AtomicU64::new(0);
         let resumable = self.is_resumable();
         match (self.sweeps(journal.as_deref(), &done, passes, observer, cancel), journal) {
@@ -109,7 +108,7 @@ impl Plan {
     ) -> Result<Report> {
         let stored = journal.map_or(0, |journal| journal.position().tiles);
         let start = if self.graph.destination.retraces() { 0 } else { stored };
-        let tiles = start..journal.and_then(Journal::end).unwrap_or(self.grid.count());
+        let tiles = start..journal.and_then(Journal::end).unwrap_or(self.tiles());
         tiles_done.store(start, Ordering::Relaxed);
         if !tiles.is_empty() {
             self.check_scratch()?;
@@ -191,7 +190,8 @@ impl Plan {
         cancel: &AtomicBool,
     ) -> Result<Report> {
         let (start, cpu_start) = (Instant::now(), memory::cpu_seconds());
-        let Plan { graph: Graph { chain, destination, .. }, grid, skip_flush, summary, .. } = self;
+        let count = self.tiles();
+        let Plan { graph: Graph { chain, destination, shard, .. }, grid, skip_flush, summary, .. } = self;
         let read_before = chain.sources().map(|source| source.stored_bytes_read()).sum::<u64>();
         let sink_scratch_bytes = destination.scratch_bytes(grid.tile_size());
         let upward = destination.upward();
@@ -207,6 +207,7 @@ impl Plan {
             }
         };
         let output = chain.output();
+        let pixels = if count == 0 { 0 } else { grid.pixels() * output.bands as u64 };
         let pixels_before = (0..tiles.start).map(|tile| grid.nth(tile).size().pixels() as u64).sum();
         let shared = Shared {
             chain: &chain,
@@ -217,8 +218,8 @@ impl Plan {
             stored: position.tiles,
             observer,
             cancel,
-            tiles: grid.count(),
-            pixels: output.size.pixels() as u64,
+            tiles: count,
+            pixels: if count == 0 { 0 } else { grid.pixels() },
             tiles_done,
             pixels_done: AtomicU64::new(pixels_before),
             failed: AtomicBool::new(false),
@@ -233,7 +234,7 @@ impl Plan {
         let done = tiles_done.load(Ordering::Relaxed);
         if done < end {
             let kept = if journal.is_some() && resumable { "" } else { "; nothing was kept" };
-            return Err(Error::interrupted(format!("stopped after {done} of {} tiles{kept}", grid.count())));
+            return Err(Error::interrupted(format!("stopped after {done} of {} tiles{kept}", count)));
         }
         for source in chain.sources() {
             source.check_unchanged()?;
@@ -241,7 +242,12 @@ impl Plan {
         let finishing = Instant::now();
         let written_bytes = sink.stored_bytes_written();
         let found = sink.found().into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
-        let output_bytes = if journal.is_none_or(|journal| journal.end().is_none()) {
+        let to_the_end = journal.is_none_or(|journal| journal.end().is_none());
+        let output_bytes = if shard.is_some() && to_the_end {
+            let bytes = sink.leave(!skip_flush)?;
+            journal.map_or(Ok(()), |journal| journal.complete(&[], !skip_flush))?;
+            bytes
+        } else if to_the_end {
             sink.finish(!skip_flush, journal)?
         } else {
             sink.flush()?;
@@ -261,7 +267,7 @@ impl Plan {
             written_bytes: written_bytes.max(output_bytes),
             output_bytes,
             measured_peak_bytes: memory::peak_resident_bytes(),
-            pixels_per_second: (output.size.pixels() * output.bands) as f64 / wall_seconds,
+            pixels_per_second: pixels as f64 / wall_seconds,
             plan: summary,
             found,
             passes_before: Vec::new(),

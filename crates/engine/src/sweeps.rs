@@ -191,6 +191,7 @@ impl Parts<'_> {
             destination,
             upward: if is_last { self.graph.upward() } else { None },
             row_width: row_width(whole, destination),
+            shard: self.graph.shard.filter(|_| is_last),
             beside_bytes: beside(&self.graph.chain, &chain),
         })
     }
@@ -443,7 +444,7 @@ impl Way {
         drop(std::mem::replace(&mut graph.chain, chains.pop().unwrap_or(whole)));
         let before = chains.into_iter().zip(chosen).map(|(chain, cut)| {
             let purpose = cut.interim.destination.name().to_owned();
-            (Graph { chain, destination: cut.interim.destination, first: None }, purpose)
+            (Graph { chain, destination: cut.interim.destination, first: None, shard: None }, purpose)
         });
         let graphs = before.chain([(graph, "output".to_owned())]);
         let mut plans = Vec::with_capacity(self.choices.len());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use swathe_core::{Destination, Error, ErrorKind, RasterInfo, Result, Scalar, Size, Source};
+use swathe_core::{Destination, Error, ErrorKind, RasterInfo, Result, Scalar, Shard, Size, Source};
 
 use crate::access::{AccessMethod, InputFile};
 use crate::bands::BandSelection;
@@ -95,6 +95,15 @@ impl Strips {
     }
 }
 
+/// What a run has to do with shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InShards {
+    /// It computes one.
+    One(Shard),
+    /// It puts all of them together.
+    Gathered,
+}
+
 /// How to write a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OutputOptions {
@@ -124,6 +133,8 @@ pub struct OutputOptions {
     pub method: WriteMethod,
     /// When what is written goes to the disk.
     pub writeback: WriteBackRule,
+    /// Whether the output is computed in shards.
+    pub shards: Option<InShards>,
     /// Files that must not be the output.
     pub inputs: Vec<PathBuf>,
 }
@@ -289,11 +300,22 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     if let Some((option, formats)) = options.not_of(format) {
         return Err(Error::usage(format!("`{path}`: `{option}` is for {formats}")));
     }
+    if options.shards.is_some() && (format == Format::Png || options.has_overviews(format)) {
+        let what = if format == Format::Png { "PNG files" } else { "smaller copies in a file" };
+        return Err(Error::unsupported(format!(
+            "`{path}`: {what} cannot be written in shards; compute a tiled TIFF in shards, gather it, and then `swathe copy` it into this"
+        )));
+    }
     let options = &OutputOptions { inputs: with_partners(&options.inputs), ..options.clone() };
     if format == Format::Zarr {
         return Ok(Box::new(zarr::plan(path, info, options)?));
     }
     let place = OutputPlace::new(path, options.existing, &options.inputs)?;
+    // Uncompressed, everything has its place.
+    let place = match (format, options.shards) {
+        (Format::Npy | Format::Envi | Format::Raw, Some(_)) => place.shared(),
+        _ => place,
+    };
     match format {
         Format::Tiff | Format::Cog if options.has_overviews(format) => {
             pyramids::plan(place, info, options, true)
@@ -368,11 +390,16 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
         if !matches!(options.predictor, WritePredictor::Auto | WritePredictor::None) {
             return Err(Error::usage("`--predictor` needs `--compress`"));
         }
+        let place = if options.shards.is_some() { place.shared() } else { place };
         return Ok(Box::new(TiffDestination::new(place, info, layout)?));
     }
     layout.check(info)?;
     let coding = (compression, options.predictor);
-    Ok(Box::new(CompressedDestination::new(place, info, layout, coding, options.sparse)?))
+    let whole = CompressedDestination::new(place, info, layout, coding, options.sparse)?;
+    Ok(Box::new(match options.shards {
+        Some(InShards::One(shard)) => whole.in_shard(shard),
+        _ => whole,
+    }))
 }
 
 #[cfg(test)]

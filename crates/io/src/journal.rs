@@ -10,6 +10,7 @@ mod mend;
 mod names;
 mod proof;
 mod resume;
+mod shards;
 mod stored;
 
 use std::fs::{self, File, OpenOptions};
@@ -22,15 +23,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use swathe_core::{
-    Error, ErrorKind, Footprint, Journal, Keep, MAKE_ROOM, Naming, Part, Position, Result, Size,
+    Error, ErrorKind, Footprint, Journal, Keep, MAKE_ROOM, Naming, Part, Position, Result, Shard, Sharing,
+    Size,
 };
 
 use self::lock::{Lock, lock};
 use crate::checksum::checksum;
 
 pub use mend::Mending;
-pub(crate) use names::KeptNames;
+pub(crate) use names::{KeptNames, shard_file, shared_file};
 pub use proof::{Damage, Receipt, Settled, settle, verify};
+pub use shards::{ShardState, ShardedOutput, discard_shards, is_shard_done};
 
 /// The version of the journal's own form.
 const FORM: u64 = 1;
@@ -50,6 +53,10 @@ pub struct Keeping {
     resume: bool,
     flush: bool,
     receipt: bool,
+    /// The part of the output that is computed, where it is not all.
+    shard: Option<(Shard, Sharing)>,
+    /// What else the first line says: of shards.
+    more: Map<String, Value>,
 }
 
 impl Keeping {
@@ -57,7 +64,8 @@ impl Keeping {
     /// `resume` goes on with what is there; `flush` makes it hold after a loss of power.
     pub fn new(path: &str, about: Map<String, Value>, resume: bool, flush: bool) -> Self {
         let names = KeptNames::of_named(path);
-        Keeping { names, output: path.to_owned(), about, resume, flush, receipt: true }
+        let (shard, more) = (None, Map::new());
+        Keeping { names, output: path.to_owned(), about, resume, flush, receipt: true, shard, more }
     }
 
     /// Leaves no receipt beside the complete output.
@@ -82,6 +90,7 @@ impl Keeping {
         let mut header = Map::new();
         header.insert("journal".into(), json!(FORM));
         header.extend(self.about.clone());
+        header.extend(self.more.clone());
         header.insert("tile".into(), json!([tile.width, tile.height]));
         header.insert("tiles".into(), json!(tiles));
         Value::Object(header)
@@ -121,22 +130,29 @@ pub(crate) fn flush_folder(path: &Path) {
 }
 
 fn tile_of(header: &Value) -> Option<Size> {
-    let side = |index: usize| header["tile"].get(index)?.as_u64().map(|side| side as usize);
+    size_of(&header["tile"])
+}
+
+fn size_of(sides: &Value) -> Option<Size> {
+    let side = |index: usize| sides.get(index)?.as_u64().map(|side| side as usize);
     Some(Size::new(side(0)?, side(1)?))
 }
 
 impl Keep for Keeping {
     fn open(self: Box<Self>, tile: Size, tiles: u64, threads: usize) -> Result<Box<dyn Journal>> {
         let held = self.locked()?;
+        self.check_other_shards(&held)?;
         let header = self.header(tile, tiles);
         let found = if self.resume { self.left_over(&held, &header)? } else { None };
         let (file, position, head) = match found {
             Some(found) => (found.file, found.position, true),
             None => (self.begin(held, &header)?, Position::default(), false),
         };
+        let shares = self.shares();
         Ok(Box::new(FileJournal {
             names: self.names,
             receipt: self.receipt,
+            shares,
             position,
             has_head: head,
             file: Mutex::new(file),
@@ -157,8 +173,8 @@ impl Keeping {
                 .where_full(MAKE_ROOM)
         };
         let known = file.metadata().map_err(cannot)?.len() > 0;
-        if self.names.partial.exists() {
-            if !known {
+        if !self.shares() && self.names.partial.exists() {
+            if !known && !self.is_shard_done() {
                 let _ = fs::remove_file(&self.names.journal);
                 return Err(Error::usage(format!(
                     "`{}` is in the way, and no journal of Swathe's goes with it: remove it, or choose another output",
@@ -170,6 +186,10 @@ impl Keeping {
         for path in [&self.names.carry, &self.names.renewed] {
             let _ = fs::remove_file(path);
         }
+        if self.shard.is_some() {
+            // It is not done any longer.
+            let _ = fs::remove_file(&self.names.receipt);
+        }
         file.set_len(0).map_err(cannot)?;
         std::io::Seek::rewind(&mut file).map_err(cannot)?;
         let written = file.write_all(lines::line(header).as_bytes());
@@ -177,7 +197,8 @@ impl Keeping {
             let _ = fs::remove_file(&self.names.journal);
         }
         written.map_err(cannot)?;
-        if self.flush {
+        // Those who compute other shards on other machines look at it, too.
+        if self.flush || self.shard.is_some() {
             // Or a loss of power could leave a partial file of which nobody says whose it is.
             file.sync_data().map_err(cannot)?;
         }
@@ -190,6 +211,8 @@ impl Keeping {
 struct FileJournal {
     names: KeptNames,
     receipt: bool,
+    /// Whether others write into the same partial output.
+    shares: bool,
     position: Position,
     /// Whether the head was written down by the run before.
     has_head: bool,
@@ -316,7 +339,10 @@ impl Journal for FileJournal {
     }
 
     fn give_up(self: Box<Self>) {
-        for path in [&self.names.partial, &self.names.carry, &self.names.journal] {
+        if !self.shares {
+            let _ = remove(&self.names.partial);
+        }
+        for path in [&self.names.carry, &self.names.journal] {
             let _ = remove(path);
         }
     }

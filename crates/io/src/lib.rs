@@ -36,10 +36,14 @@ pub use access::AccessMethod;
 pub use entries::EntryFile;
 pub use fingerprint::fingerprint;
 pub use formats::{
-    Format, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output, plan_overviews,
+    Format, InShards, OpenOptions, OutputOptions, Strips, file_of, files_of, open, plan_output,
+    plan_overviews,
 };
 pub use interim::{Interim, InterimDestination, InterimSource};
-pub use journal::{Damage, Keeping, Mending, Receipt, Settled, settle, verify};
+pub use journal::{
+    Damage, Keeping, Mending, Receipt, Settled, ShardState, ShardedOutput, discard_shards, is_shard_done,
+    settle, verify,
+};
 pub use mapping::absorb_bus_error;
 pub use output::{Existing, WriteBackRule, WriteMethod};
 pub use png::{png_bytes, write_png};

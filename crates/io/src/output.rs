@@ -14,11 +14,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
-use swathe_core::{Disk, Error, ErrorKind, Footprint, Journal, MAKE_ROOM, Naming, Position, Result};
+use swathe_core::{Disk, Error, ErrorKind, Footprint, Journal, MAKE_ROOM, Naming, Position, Result, Shard};
 use tempfile::NamedTempFile;
 
 use crate::checksum::checksum;
-use crate::journal::{KeptNames, flush_folder};
+use crate::journal::{KeptNames, flush_folder, shard_file, shared_file};
 use crate::{file_system, mapping};
 
 pub(crate) mod folder;
@@ -47,6 +47,8 @@ pub(crate) struct OutputPlace {
     /// Mode bits of a file that is replaced.
     mode: Option<u32>,
     begin: Begin,
+    /// Where it lies until it is complete.
+    partial: PathBuf,
 }
 
 /// How an output file is begun.
@@ -63,13 +65,15 @@ enum Begin {
     Resumed,
     /// Where it is, with its name, to write parts of it again.
     Mended,
+    /// Under a name that all find who write it together.
+    Shared,
 }
 
 impl Begin {
     /// The same where a journal goes with the output, whose run goes on behind `position`.
     fn kept(self, position: &Position) -> Self {
         match self {
-            Begin::Mended => Begin::Mended,
+            Begin::Mended | Begin::Shared => self,
             _ if position.tiles > 0 => Begin::Resumed,
             _ => Begin::Kept,
         }
@@ -110,7 +114,29 @@ impl OutputPlace {
         let target = fs::canonicalize(&target).unwrap_or(target);
         let folder = folder_of(&target, path)?;
         let begin = if existing == Existing::Mended { Begin::Mended } else { Begin::Unkept };
-        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode, begin })
+        let partial = KeptNames::of(&target).partial;
+        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode, begin, partial })
+    }
+
+    /// Has the file written together with others.
+    #[must_use]
+    pub(crate) fn shared(self) -> Self {
+        OutputPlace { begin: Begin::Shared, partial: shared_file(&self.path), ..self }
+    }
+
+    /// Has a part of the file written into another, which is that of a shard.
+    #[must_use]
+    pub(crate) fn of_shard(self, shard: Shard) -> Self {
+        OutputPlace { partial: shard_file(&self.path, shard), ..self }
+    }
+
+    /// Bytes that have to be free on the disk for a file of so many.
+    pub(crate) fn needed_bytes(&self, bytes: u64) -> u64 {
+        let reserved = match self.begin {
+            Begin::Shared => fs::metadata(&self.partial).map_or(0, |metadata| metadata.blocks() * 512),
+            _ => 0,
+        };
+        bytes.saturating_sub(reserved)
     }
 
     /// Has the file begun under a name that stays, or gone on with behind `position`.
@@ -176,7 +202,8 @@ impl OutputPlace {
         };
         // What another run began has its space already.
         let is_new = matches!(self.begin, Begin::Unkept | Begin::Kept);
-        if let Some(free) = self.free_bytes().filter(|&free| is_new && free < bytes) {
+        let needed = if is_new || self.begin == Begin::Shared { self.needed_bytes(bytes) } else { 0 };
+        if let Some(free) = self.free_bytes().filter(|&free| free < needed) {
             return Err(too_small(free));
         }
         let cannot = |error: io::Error| {
@@ -268,7 +295,7 @@ impl PartialFile {
         let file_name = file_name_of(&place.path);
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        let partial = KeptNames::of(&place.path).partial;
+        let partial = place.partial.clone();
         match place.begin {
             Begin::Unkept => match nameless_in(&place.folder) {
                 Some(file) => Ok(PartialFile::Nameless(file, place.folder.clone())),
@@ -281,6 +308,9 @@ impl PartialFile {
             Begin::Kept => Ok(PartialFile::Kept(options.create_new(true).open(&partial)?, partial)),
             Begin::KeptOver => {
                 Ok(PartialFile::Kept(options.create(true).truncate(true).open(&partial)?, partial))
+            }
+            Begin::Shared => {
+                Ok(PartialFile::Kept(options.create(true).truncate(false).open(&partial)?, partial))
             }
             Begin::Resumed => Ok(PartialFile::Kept(options.open(&partial)?, partial)),
             Begin::Mended => Ok(PartialFile::Kept(options.open(&place.path)?, place.path.clone())),
@@ -428,7 +458,7 @@ impl OutputFile {
     }
 
     /// Cuts the file to `bytes` and flushes it where `flush` says so: nothing is missing but its name.
-    fn complete(&self, bytes: u64, flush: bool) -> Result<()> {
+    pub(crate) fn complete(&self, bytes: u64, flush: bool) -> Result<()> {
         let (file, place) = (self.file.as_file(), &self.place);
         file.set_len(bytes).map_err(|error| self.cannot_write(error))?;
         let mode = place.mode.unwrap_or_else(|| 0o666 & !umask());
@@ -441,9 +471,8 @@ impl OutputFile {
 
     /// The same under the name that a journal tells the next run.
     fn kept(self) -> Result<Self> {
-        let partial = KeptNames::of(&self.place.path).partial;
         let name = &self.place.name;
-        let file = self.file.keep(&partial);
+        let file = self.file.keep(&self.place.partial);
         let file = file.map_err(|error| Error::io(format_args!("cannot write `{name}`"), error))?;
         Ok(OutputFile { file, ..self })
     }

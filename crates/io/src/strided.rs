@@ -2,7 +2,7 @@
 
 use swathe_core::{
     Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sample, SampleType,
-    ScratchSize, Sink, Size, Source, TileMut, TileView, Window, with_sample,
+    ScratchSize, Sharing, Sink, Size, Source, TileMut, TileView, Window, with_sample,
 };
 
 use crate::access::{AccessMethod, InputFile};
@@ -357,6 +357,14 @@ impl Destination for StridedDestination {
 
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        Some(Sharing::OneFile)
+    }
+
+    fn needed_bytes(&self) -> u64 {
+        self.place.needed_bytes(self.file_bytes())
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {

@@ -103,6 +103,11 @@ impl Batch {
     fn jobs_within(&self, limits: &Limits) -> Result<Vec<Job>> {
         let at_once = self.at_once();
         let run = self.run.options()?;
+        if run.shard.is_some() {
+            return Err(Error::unsupported(
+                "a batch cannot be computed in shards: run its jobs with `--shard`",
+            ));
+        }
         let memory = run.memory_bytes.unwrap_or_else(|| limits.default_budget_bytes()) / at_once as u64;
         let threads = (run.threads.unwrap_or(limits.cpus) / at_once).max(1);
         let settings =

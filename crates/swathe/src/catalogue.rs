@@ -12,9 +12,9 @@ use swathe_engine::{
     Catalogue, Input, InterimRaster, Limits, MakeInterim, Output, Preparation, Scanner, Step,
 };
 use swathe_io::{
-    AccessMethod, Compression, EntryFile, Existing, Format, Interim, InterimDestination, InterimSource,
-    Interleave, OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteBackRule, WriteMethod,
-    WritePredictor,
+    AccessMethod, Compression, EntryFile, Existing, Format, InShards, Interim, InterimDestination,
+    InterimSource, Interleave, OpenOptions, OutputOptions, OverviewMethod, Overviews, Strips, WriteBackRule,
+    WriteMethod, WritePredictor,
 };
 
 use swathe_operators::scan::{BoundScan, Regions};
@@ -36,6 +36,7 @@ pub struct Formats {
     scratch: Option<PathBuf>,
     mend: bool,
     resume: bool,
+    shards: Option<InShards>,
 }
 
 impl Formats {
@@ -45,7 +46,8 @@ impl Formats {
         let inputs =
             std::iter::once(&job.pipeline.read).chain(with).map(|input| swathe_io::file_of(&input.path));
         let formats = Formats::writing(inputs.collect(), limits).running(&job.run);
-        Formats { scratch: Some(job.run.scratch_folder()), ..formats }
+        let shards = job.run.shard().ok().flatten().map(InShards::One);
+        Formats { scratch: Some(job.run.scratch_folder()), shards, ..formats }
     }
 
     /// For reading only.
@@ -74,7 +76,12 @@ impl Formats {
 
     /// The same, with outputs that are there and of which parts are written again.
     pub(crate) fn mending(self) -> Self {
-        Formats { mend: true, ..self }
+        Formats { mend: true, shards: None, ..self }
+    }
+
+    /// The same, with an output that is put together of shards.
+    pub(crate) fn gathering(self) -> Self {
+        Formats { shards: Some(InShards::Gathered), ..self }
     }
 
     /// The same, for a run that goes on with another's: what that gave a name beside the output is made again.
@@ -284,6 +291,7 @@ impl Formats {
                 })?
                 .unwrap_or_default(),
             writeback: WriteBackRule { early: self.flush, ..self.writeback },
+            shards: self.shards,
             inputs: self.inputs.clone(),
         };
         options.finish()?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{Error, Parameter, ParameterKind, Parameters, Result, Value};
+use swathe_core::{Error, Parameter, ParameterKind, Parameters, Result, Shard, Value};
 use swathe_engine::{Fusion, Pipeline, RunOptions};
 
 use crate::quantity::parse_bytes;
@@ -50,6 +50,9 @@ pub struct RunSettings {
     /// Whether a journal is kept, so that another run can go on; yes where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<bool>,
+    /// The part of the output that is computed, such as `2/4`; all of it where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
     /// Whether the journal of a complete output stays beside it as its receipt; yes where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<bool>,
@@ -74,12 +77,22 @@ impl RunSettings {
             resume: self.resume || other.resume,
             journal: self.journal.or(other.journal),
             receipt: self.receipt.or(other.receipt),
+            shard: self.shard.or(other.shard),
         }
     }
 
     /// The folder for what is kept on disk from one sweep to the next.
     pub(crate) fn scratch_folder(&self) -> PathBuf {
         self.scratch.as_ref().map_or_else(std::env::temp_dir, PathBuf::from)
+    }
+
+    /// The part of the output that is computed, where it is not all.
+    ///
+    /// # Errors
+    /// Usage, for what is no shard.
+    pub fn shard(&self) -> Result<Option<Shard>> {
+        let shard = self.shard.as_deref().map(Shard::parse).transpose();
+        shard.map_err(|error| error.at("--shard"))
     }
 
     /// The same for the engine.
@@ -107,6 +120,7 @@ impl RunSettings {
             tile,
             fusion,
             skip_flush: self.flush == Some(false),
+            shard: self.shard()?,
         })
     }
 }

@@ -32,6 +32,7 @@ mod quantity;
 mod recovery;
 mod region_table;
 mod registration;
+mod sharded;
 mod tie_points;
 
 use swathe_core::{RasterInfo, Result, Source};
@@ -47,18 +48,19 @@ pub use overviews::overviews;
 pub use quantity::parse_bytes;
 pub use recovery::{Repair, is_complete, repair};
 pub use registration::{Registering, Registration, RegistrationFindings, Shift};
+pub use sharded::{GatherSettings, Gathered, gather};
 pub use swathe_core::{
     Error, ErrorKind, Group, NodataPolicy, OperatorSpec, Parameter, ParameterKind, Parameters, SampleType,
-    Scalar, Size, Spec, Value, Window, number_range,
+    Scalar, Shard, Size, Spec, Value, Window, number_range,
 };
 pub use swathe_engine::{
     AccountLine, Fusion, FusionSummary, Input, JOB_VERSION, Limits, Observer, Output, Pipeline, Plan,
-    PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions, StageSeconds, StageSummary,
-    Step, StoredSummary, SweepSeconds, TimeEstimate,
+    PlanSummary, PreparationSummary, Progress, RasterSummary, Report, RunOptions, ShardSummary, StageSeconds,
+    StageSummary, Step, StoredSummary, SweepSeconds, TimeEstimate,
 };
 pub use swathe_io::{
     Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,
-    absorb_bus_error, file_of, refuse_existing, side_by_side, verify, write_png, write_whole,
+    absorb_bus_error, discard_shards, file_of, refuse_existing, side_by_side, verify, write_png, write_whole,
 };
 pub use swathe_operators::matching::fit::Motion;
 pub use swathe_operators::matching::{Model, Outcome};

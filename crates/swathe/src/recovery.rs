@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value, json};
-use swathe_core::{Error, ParameterKind, Result};
+use swathe_core::{Error, ParameterKind, Result, Sharing, Size};
 use swathe_engine::{Limits, Observer, Pipeline, Plan, Report, RunOptions, Step};
-use swathe_io::{Damage, Format, Keeping, Mending, Receipt, Settled, files_of, fingerprint, settle, verify};
+use swathe_io::{
+    Damage, Format, Keeping, Mending, Receipt, Settled, files_of, fingerprint, is_shard_done, settle, verify,
+};
 
 use crate::catalogue::Formats;
 use crate::job::{Job, RunSettings};
+use crate::sharded::{PartOfShard, parts_of_shards};
 
 /// Output options that say how the file gets there, and not what is in it.
 const OF_THE_RUN: [&str; 2] = ["overwrite", "write-method"];
@@ -88,6 +91,9 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     let write = &job.pipeline.write;
     let format = Format::of_output(&write.path, write.options.get("format").map(String::as_str));
     let is_kept = job.run.journal != Some(false) && format.is_some();
+    if options.shard.is_some() && job.run.journal == Some(false) {
+        return Err(Error::usage("a shard without its journal cannot be gathered: leave out `--journal no`"));
+    }
     // Fingerprints are taken before inputs are opened: what takes an input's place in between is another's, and a receipt
     // that does not fit its result would be worse than one that has the result made again. A plan says better what is wrong.
     let kept = (is_kept || job.run.resume).then(|| keeping(job));
@@ -97,7 +103,14 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
     let formats = Box::new(formats.resuming(left.is_some()));
     let plan = Plan::of(&job.pipeline, formats, &options, limits)?;
     match kept.filter(|_| is_kept) {
-        Some(kept) => Ok(plan.keeping(Box::new(kept?))),
+        Some(kept) => {
+            let kept = kept?;
+            let kept = match options.shard.zip(plan.sharing()) {
+                Some((shard, sharing)) => kept.of_shard(shard, sharing),
+                None => kept,
+            };
+            Ok(plan.keeping(Box::new(kept)))
+        }
         None => Ok(plan),
     }
 }
@@ -106,16 +119,23 @@ pub(crate) fn plan_kept(job: &Job, limits: &Limits) -> Result<Plan> {
 fn keeping(job: &Job) -> Result<Keeping> {
     let path = &job.pipeline.write.path;
     let keeping = Keeping::new(path, about(&job.pipeline)?, job.run.resume, job.run.flush != Some(false));
+    if let Some(shard) = job.run.shard()? {
+        // Its receipt says that it is done. Where its pixels go is told by the plan.
+        return Ok(keeping.of_shard(shard, Sharing::OneFile));
+    }
     Ok(if job.run.receipt == Some(false) { keeping.without_receipt() } else { keeping })
 }
 
-/// Whether a job's output is complete, by its receipt, and of the same inputs; an output that only its names are
+/// Whether a job's output, or the shard that it computes of it, is complete, by its receipt, and of the same inputs; an output that only its names are
 /// missing of gets them.
 ///
 /// # Errors
 /// Io, where an input can't be read or a name can't be given.
 pub fn is_complete(job: &Job) -> Result<bool> {
-    Ok(settled(job)? == Settled::Complete)
+    let about = about(&job.pipeline)?;
+    let output = &job.pipeline.write.path;
+    let is_done = |shard| is_shard_done(output, shard, &about);
+    Ok(job.run.shard()?.is_some_and(is_done) || settle(output, &about)? == Settled::Complete)
 }
 
 /// As [`is_complete`], with whether another run is at work on it.
@@ -154,6 +174,9 @@ pub fn repair(
     observer: &dyn Observer,
     cancel: &AtomicBool,
 ) -> Result<Repair> {
+    if run.shard.is_some() {
+        return Err(Error::unsupported("a result is repaired as a whole, without `--shard`"));
+    }
     let (receipt, damage) = verify(output)?;
     if damage.is_none() {
         return Ok(Repair::default());
@@ -170,7 +193,7 @@ pub fn repair(
     let name = Path::new(output).file_name().unwrap_or_default().to_string_lossy();
     let mut job = Job { pipeline, run: run.clone() };
     job.pipeline.write.path = output.to_owned();
-    let plan = plan_mending(&job, &receipt)?;
+    let plan = plan_mending(&job, receipt.tile)?;
     // What is made at the end is made again of all tiles, where the receipt knows enough of the last.
     let rest = if damage.head && plan.ends_with_head() { Some(Mending::of_rest(&receipt)?) } else { None };
     if !plan.is_resumable() || rest.as_ref().is_some_and(Option::is_none) {
@@ -193,10 +216,14 @@ pub fn repair(
         // Whatever is mended, the head is written again.
         ranges.push(0..1);
     }
-    let parts = ranges.into_iter().map(|range| Mending::new(&receipt, range)).collect::<Result<Vec<_>>>()?;
-    let mend = |part: Mending| plan_mending(&job, &receipt)?.keeping(Box::new(part)).run(observer, cancel);
-    let parts = parts.into_iter().chain(rest.flatten());
-    let reports = parts.map(mend).collect::<Result<Vec<_>>>()?;
+    let mut reports = Vec::new();
+    for range in ranges {
+        reports.extend(mend(&job, &receipt, &range, observer, cancel)?);
+    }
+    if let Some(rest) = rest.flatten() {
+        let plan = plan_mending(&job, receipt.tile)?;
+        reports.push(plan.keeping(Box::new(rest)).run(observer, cancel)?);
+    }
     let (_, left) = verify(output)?;
     if !left.is_none() {
         return Err(Error::damaged(format!(
@@ -207,11 +234,36 @@ pub fn repair(
     Ok(Repair { damage, reports })
 }
 
+/// Computes some tiles again: at once, or shard by shard where the output was computed so.
+fn mend(
+    job: &Job,
+    receipt: &Receipt,
+    range: &Range<u64>,
+    observer: &dyn Observer,
+    cancel: &AtomicBool,
+) -> Result<Vec<Report>> {
+    if receipt.shards.is_empty() {
+        let mending = Mending::new(receipt, range.clone())?;
+        return Ok(vec![plan_mending(job, receipt.tile)?.keeping(Box::new(mending)).run(observer, cancel)?]);
+    }
+    let formats = Formats::for_job(job, &Limits::detect()).mending();
+    let parts = parts_of_shards(&job.pipeline, &formats, receipt, range)?;
+    let one = |part: PartOfShard| {
+        let mending = Mending::of_shard(receipt, (part.shard, part.count), part.first, part.tiles.clone())?;
+        let shard = format!("{}/{}", part.shard + 1, receipt.shards.len());
+        let run = RunSettings { shard: Some(shard), ..job.run.clone() };
+        let job = Job { pipeline: job.pipeline.clone(), run };
+        let tile = receipt.shards.get(part.shard).copied().unwrap_or(receipt.tile);
+        plan_mending(&job, tile)?.keeping(Box::new(mending)).run(observer, cancel)
+    };
+    parts.into_iter().map(one).collect()
+}
+
 /// Thinks out how an output is written again in its place, in the tiles that it was written in.
-fn plan_mending(job: &Job, receipt: &Receipt) -> Result<Plan> {
+fn plan_mending(job: &Job, tile: Size) -> Result<Plan> {
     let limits = Limits::detect();
     let formats = Box::new(Formats::for_job(job, &limits).mending());
-    let options = RunOptions { tile: Some(receipt.tile), ..job.run.options()? };
+    let options = RunOptions { tile: Some(tile), ..job.run.options()? };
     Plan::of(&job.pipeline, formats, &options, &limits)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use swathe_core::{ErrorKind, RasterInfo, Result, Size};
+use swathe_core::{ErrorKind, RasterInfo, Result, Shard, Size};
 pub use swathe_engine::Fusion;
 use swathe_engine::{Graph, Limits, Plan, RunOptions, Stage};
 
@@ -69,15 +69,46 @@ pub fn run(source: &Raster, steps: &[Step], way: &Way) -> Result<Raster> {
     Ok(result.take().expect("a run that succeeds has finished its sink"))
 }
 
+/// Runs a chain in so many shards, each with another of these ways, and puts their rows together.
+///
+/// # Errors
+/// Whatever the operators or the engine say.
+pub fn run_in_shards(source: &Raster, steps: &[Step], ways: &[Way], count: u64) -> Result<Raster> {
+    let mut whole: Option<Raster> = None;
+    for (shard, way) in Shard::all(count).zip(ways.iter().cycle()) {
+        let (plan, result) = plan_shard(source, steps, way, Some(shard))?;
+        let rows = plan.summary().shard.expect("the plan of a shard says so");
+        plan.run(&(), &AtomicBool::new(false))?;
+        let part = result.take().expect("a run that succeeds has left its part");
+        let rows = rows.first_row as usize..(rows.first_row + rows.rows) as usize;
+        whole = Some(match whole {
+            Some(whole) => whole.with_rows(&part, rows),
+            None => part,
+        });
+    }
+    Ok(whole.expect("there is a shard"))
+}
+
 /// Plans a chain, and says where its result will be.
 ///
 /// # Errors
 /// Whatever the operators or the engine say.
 pub fn plan(source: &Raster, steps: &[Step], way: &Way) -> Result<(Plan, MemoryResult)> {
+    plan_shard(source, steps, way, None)
+}
+
+fn plan_shard(
+    source: &Raster,
+    steps: &[Step],
+    way: &Way,
+    shard: Option<Shard>,
+) -> Result<(Plan, MemoryResult)> {
     let attempt = |memory_bytes: Option<u64>, tile: Option<Size>, threads: usize| {
         let (graph, result) = graph(source, steps, way)?;
         let fusion = way.fusion;
-        let options = RunOptions { memory_bytes, threads: Some(threads), tile, fusion, skip_flush: true };
+        let graph = graph.of_shard(shard)?;
+        let options =
+            RunOptions { memory_bytes, threads: Some(threads), tile, fusion, skip_flush: true, shard };
         let store = |_: &str, info: RasterInfo| Ok(memory::interim(&info));
         Ok((Plan::in_sweeps(graph, &store, &options, &MACHINE)??, result))
     };

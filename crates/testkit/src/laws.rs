@@ -91,6 +91,32 @@ pub fn tiling_is_invisible(subject: &Subject, ways: &[Way]) -> Kept {
     Ok(())
 }
 
+/// However many shards compute the output, each in a way of its own, together they give the plain executor's.
+///
+/// # Errors
+/// As [`tiling_is_invisible`].
+pub fn shards_are_invisible(subject: &Subject, ways: &[Way], counts: &[u64]) -> Kept {
+    let expected = plain::run(&subject.raster, &subject.steps);
+    let expected = not_a_bug(expected, subject, "the plain executor")?;
+    for &count in counts {
+        let found = engine::run_in_shards(&subject.raster, &subject.steps, ways, count);
+        match (&expected, not_a_bug(found, subject, format!("{count} shards"))?) {
+            (Ok(expected), Ok(found)) => {
+                if let Some(difference) = expected.difference(&found) {
+                    return Err(format!("{subject}: plain and {count} shards: {difference}"));
+                }
+            }
+            (Err(expected), Err(found)) if expected.kind() == found.kind() => {}
+            (expected, found) => {
+                let word = |failed: bool| if failed { "fails" } else { "succeeds" };
+                let (plain, shards) = (word(expected.is_err()), word(found.is_err()));
+                return Err(format!("{subject}: the plain executor {plain}, {count} shards: it {shards}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A fused chain gives what its steps give when each is run and kept by itself, both by the engine.
 ///
 /// # Errors

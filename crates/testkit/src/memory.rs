@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use swathe_core::{
-    Destination, Disk, Error, Footprint, Frame, Journal, RasterInfo, Result, Sink, Size, Source, TileBuffer,
-    TileMut, TileView, Window,
+    Destination, Disk, Error, Footprint, Frame, Journal, RasterInfo, Result, Sharing, Sink, Size, Source,
+    TileBuffer, TileMut, TileView, Window,
 };
 
 use swathe_engine::InterimRaster;
@@ -239,6 +239,10 @@ impl Destination for MemoryDestination {
         None
     }
 
+    fn sharing(&self) -> Option<Sharing> {
+        Some(Sharing::OneFile)
+    }
+
     fn resident_bytes(&self, _workers: usize) -> usize {
         0
     }
@@ -357,6 +361,11 @@ impl Sink for MemorySink {
         let pixels = lock(&self.written).times.iter().filter(|&&times| times > 0).count();
         let kind = self.plan.info.kind();
         (pixels * kind.bands * kind.sample_type.size()) as u64
+    }
+
+    fn leave(mut self: Box<Self>, flush: bool) -> Result<u64> {
+        self.plan.in_part = true;
+        self.finish(flush, None)
     }
 
     fn finish(self: Box<Self>, _flush: bool, _journal: Option<&dyn Journal>) -> Result<u64> {

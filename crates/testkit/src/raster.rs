@@ -1,8 +1,9 @@
 //! A raster in memory, cheap to clone, comparable bit for bit.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use swathe_core::{RasterInfo, Sample, Size, TileBuffer, with_sample};
+use swathe_core::{RasterInfo, Sample, Size, TileBuffer, Window, with_sample};
 
 /// A raster with its pixels: what tests read from, write to and compare.
 #[derive(Clone, Debug)]
@@ -22,6 +23,23 @@ impl Raster {
         assert_eq!(pixels.window(), info.window(), "pixels of another window");
         assert_eq!(pixels.kind(), info.kind(), "pixels of another kind");
         Raster { info, pixels: Arc::new(pixels) }
+    }
+
+    /// The same with some rows of another raster of the same kind.
+    ///
+    /// # Panics
+    /// If it is of another.
+    #[must_use]
+    pub fn with_rows(&self, from: &Raster, rows: Range<usize>) -> Self {
+        assert_eq!(from.info.size, self.info.size, "rows of a raster of another size");
+        if rows.is_empty() {
+            return self.clone();
+        }
+        let window = Window::new(0, rows.start as i64, self.info.size.width, rows.len());
+        let mut pixels = TileBuffer::new(self.info.window(), self.info.kind());
+        pixels.view_mut().copy_from(&self.pixels.view());
+        pixels.view_mut().part(window, window).copy_from(&from.pixels.view().crop(window));
+        Raster::new(self.info.clone(), pixels)
     }
 
     /// A raster without nodata and mask; `bands[b][y][x]`.

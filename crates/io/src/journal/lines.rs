@@ -1,6 +1,5 @@
 //! The lines of a journal: JSON, a tab, the checksum of the JSON, and a line feed.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 
 use serde_json::{Value, json};
@@ -55,18 +54,18 @@ pub(super) fn extents_of(value: &Value) -> Option<Vec<Extent>> {
 }
 
 /// The whole lines of a journal from its beginning, each with its bytes; ends at the first that is not whole.
-pub(super) struct Lines<'a> {
-    reader: BufReader<&'a File>,
+pub(super) struct Lines<R> {
+    reader: BufReader<R>,
 }
 
-impl<'a> Lines<'a> {
+impl<R: Read> Lines<R> {
     /// Reads from where the file stands.
-    pub(super) fn new(file: &'a File) -> Self {
+    pub(super) fn new(file: R) -> Self {
         Lines { reader: BufReader::new(file) }
     }
 }
 
-impl Iterator for Lines<'_> {
+impl<R: Read> Iterator for Lines<R> {
     type Item = (Value, Vec<u8>);
 
     fn next(&mut self) -> Option<Self::Item> {

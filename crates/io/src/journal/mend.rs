@@ -41,6 +41,27 @@ impl Mending {
         let position = Position { tiles: receipt.tiles, carry, moved_bytes: receipt.moved_bytes()? };
         Ok(Some(Mending { tile: receipt.tile, tiles: receipt.tiles, position, end: None }))
     }
+
+    /// Mends the tiles `range` of one shard (from 0) of the output that `receipt` tells of, which has `tiles` tiles; the first of
+    /// the range is tile `first` of the output.
+    ///
+    /// # Errors
+    /// As [`Mending::new`]; Damaged, where the receipt does not say where the tile before ends.
+    pub fn of_shard(
+        receipt: &Receipt,
+        (shard, tiles): (usize, u64),
+        first: u64,
+        range: Range<u64>,
+    ) -> Result<Self> {
+        let carry = receipt.carry_before(first)?;
+        let (Some(carry), Some(&tile)) = (carry, receipt.shards.get(shard)) else {
+            return Err(Error::damaged(
+                "a receipt does not tell of the tile before one that is to be mended",
+            ));
+        };
+        let position = Position { tiles: range.start, carry, ..Position::default() };
+        Ok(Mending { tile, tiles, position, end: Some(range.end) })
+    }
 }
 
 impl Keep for Mending {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use swathe_core::{Shard, Sharing};
 
 /// The files beside an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,17 +24,21 @@ pub(crate) struct KeptNames {
 impl KeptNames {
     /// Those of the output that lies at `path`.
     pub(crate) fn of(path: &Path) -> Self {
-        let beside = |ending: &str| {
-            let mut name = path.file_name().unwrap_or_default().to_owned();
-            name.push(ending);
-            path.with_file_name(name)
-        };
         KeptNames {
-            partial: beside(".partial"),
-            journal: beside(".journal"),
-            renewed: beside(".journal-new"),
-            carry: beside(".carry"),
-            receipt: beside(".receipt"),
+            partial: beside(path, ".partial"),
+            journal: beside(path, ".journal"),
+            renewed: beside(path, ".journal-new"),
+            carry: beside(path, ".carry"),
+            receipt: beside(path, ".receipt"),
+        }
+    }
+
+    /// Those of a shard of the output that lies at `path`. Its receipt says that it is done.
+    pub(crate) fn of_shard(path: &Path, shard: Shard, sharing: Sharing) -> Self {
+        let own = shard_file(path, shard);
+        match sharing {
+            Sharing::OneFile => KeptNames { partial: shared_file(path), ..KeptNames::of(&own) },
+            Sharing::OwnFiles => KeptNames { partial: own.clone(), ..KeptNames::of(&own) },
         }
     }
 
@@ -41,6 +46,23 @@ impl KeptNames {
     pub(crate) fn of_named(path: &str) -> Self {
         KeptNames::of(&fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path)))
     }
+}
+
+/// The file of a name that ends in something more.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// The file into which all shards of the output at `path` write.
+pub(crate) fn shared_file(path: &Path) -> PathBuf {
+    beside(path, ".shards")
+}
+
+/// The file into which one shard alone writes.
+pub(crate) fn shard_file(path: &Path, shard: Shard) -> PathBuf {
+    beside(path, &format!(".shard-{}-of-{}", shard.number, shard.count))
 }
 
 /// What the header of a journal says otherwise than `about`, in words.

@@ -11,7 +11,7 @@ use swathe_core::{Error, ErrorKind, Extent, FolderMark, Result, Size};
 use super::lock::{Lock, lock};
 use super::names::{KeptNames, differences};
 use super::stored::Stored;
-use super::{lines, remove, tile_of};
+use super::{lines, remove, size_of, tile_of};
 use crate::checksum::checksum;
 use crate::output::folder::put_in_place;
 
@@ -24,6 +24,8 @@ pub struct Receipt {
     pub tile: Size,
     /// The number of tiles.
     pub tiles: u64,
+    /// The tile size of each shard, where the output was computed in shards.
+    pub shards: Vec<Size>,
     path: PathBuf,
 }
 
@@ -70,7 +72,11 @@ impl Receipt {
         let (header, _) = lines::Lines::new(&file).next().ok_or_else(damaged)?;
         let tile = tile_of(&header).filter(|tile| !tile.is_empty()).ok_or_else(damaged)?;
         let tiles = header["tiles"].as_u64().ok_or_else(damaged)?;
-        Ok(Receipt { header, tile, tiles, path })
+        let shards = match header["shards"].as_array() {
+            Some(sizes) => sizes.iter().map(size_of).collect::<Option<_>>().ok_or_else(damaged)?,
+            None => Vec::new(),
+        };
+        Ok(Receipt { header, tile, tiles, shards, path })
     }
 
     /// What it says otherwise than `about`, in words.

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{Begin, Existing, WriteBackRule, file_name_of, folder_of, umask};
 use crate::checksum::checksum;
-use crate::journal::{KeptNames, flush_folder};
+use crate::journal::{KeptNames, flush_folder, shared_file};
 use crate::{file_system, mapping};
 
 /// A file takes whole blocks of the disk, and an entry of its folder.
@@ -89,6 +89,17 @@ impl FolderPlace {
         self.begin = self.begin.kept(position);
     }
 
+    /// Has the folder written together with others.
+    #[must_use]
+    pub(crate) fn together(self) -> Self {
+        FolderPlace { begin: Begin::Shared, ..self }
+    }
+
+    /// Where all who write it together find it.
+    fn shared(&self) -> PathBuf {
+        shared_file(&self.path)
+    }
+
     /// The name as the user gave it.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -130,6 +141,10 @@ impl PartialFolder {
                 fs::create_dir(&partial)?;
                 Ok(PartialFolder::Kept(partial))
             }
+            Begin::Shared => match fs::create_dir(place.shared()) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(PartialFolder::Kept(place.shared())),
+            },
             Begin::Resumed => Ok(PartialFolder::Kept(partial)),
             Begin::Mended => Ok(PartialFolder::Kept(place.path.clone())),
         }

@@ -3,13 +3,17 @@
 //! any tiles, workers and budget.
 
 use swathe_core::{
-    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Sink, Size, TileView,
+    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, Shard, ShardTile,
+    Sharing, Sink, Size, TileView, Window,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteMethod};
 use crate::tiff::compress::{Compression, WritePredictor};
 use crate::tiff::encoded::{Appender, Coding, Pages, fill_bytes};
 use crate::tiff::write::{CLASSIC_BYTES, TiffLayout};
+
+/// Bytes that are copied at once.
+const AT_ONCE: usize = 1 << 20;
 
 /// A compressed TIFF that is thought out.
 #[derive(Debug)]
@@ -56,6 +60,16 @@ impl CompressedDestination {
         let fill = sparse.then(|| fill_bytes(info));
         Ok(CompressedDestination { place, layout, compression, fill, pages, file_bytes })
     }
+
+    /// The same, as the file of a shard: a whole TIFF of the raster that lacks the blocks of all other shards.
+    pub(crate) fn in_shard(mut self, shard: Shard) -> Self {
+        let page = self.pages.first();
+        let height = page.size.height;
+        let rows = shard.rows(height, self.layout.block.height).len() as u128;
+        let blocks = u128::from(self.file_bytes - self.pages.end) * rows;
+        self.file_bytes = self.pages.end + blocks.div_ceil(height.max(1) as u128) as u64;
+        CompressedDestination { place: self.place.of_shard(shard), ..self }
+    }
 }
 
 impl Destination for CompressedDestination {
@@ -85,6 +99,10 @@ impl Destination for CompressedDestination {
 
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        Some(Sharing::OwnFiles)
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {
@@ -125,10 +143,8 @@ impl CompressedDestination {
         let CompressedDestination { place, layout, fill, pages, file_bytes, .. } = self;
         let file = place.create(file_bytes, WriteMethod::Pwrite, layout.writeback)?;
         pages.write(&file, footprint)?;
-        let end = match position.tiles {
-            0 => pages.end,
-            _ => end_of(&position.carry)?,
-        };
+        let begins = position.tiles == 0 && position.carry.is_empty();
+        let end = if begins { pages.end } else { end_of(&position.carry)? };
         let appender = Appender::new(position.tiles, end, fill, true);
         Ok(Box::new(CompressedSink { file, pages, appender }))
     }
@@ -148,6 +164,48 @@ struct CompressedSink {
     appender: Appender,
 }
 
+impl CompressedSink {
+    /// Appends the blocks of a tile from the file of a shard, which is laid out as this one, and writes where they are now.
+    fn copy_blocks(&self, window: Window, tile: &ShardTile<'_>, footprint: &mut Footprint) -> Result<u64> {
+        let (page, block) = (self.pages.first(), self.layout_block());
+        let encoded = tile.extents.iter().filter(|extent| extent.offset >= self.pages.end);
+        let bytes = encoded.clone().map(|extent| extent.length.saturating_mul(extent.count)).sum::<u64>();
+        let start = self.appender.take_place(bytes);
+        let (mut at, mut piece) = (start, vec![0; AT_ONCE]);
+        for extent in encoded {
+            let stretches = (0..extent.count).map(|index| extent.offset + index * extent.stride);
+            for offset in stretches {
+                for first in (0..extent.length).step_by(AT_ONCE) {
+                    let piece = &mut piece[..(extent.length - first).min(AT_ONCE as u64) as usize];
+                    (tile.read)(offset + first, piece)?;
+                    self.file.write_at(at, piece, footprint)?;
+                    at += piece.len() as u64;
+                }
+            }
+        }
+        let columns = window.x as usize / block.width..(window.x_end() as usize).div_ceil(block.width);
+        let rows = window.y as usize / block.height..(window.y_end() as usize).div_ceil(block.height);
+        let mut lengths = vec![0; columns.len() * page.blocks_each()];
+        let (mut place, mut buffer) = (start, vec![0; 8 * columns.len()]);
+        for row in rows {
+            page.read_lengths(tile.read, (columns.start, row), &mut lengths)?;
+            let with = (&mut *buffer, &mut *footprint);
+            place = page.write_entries(&self.file, (columns.start, row), place, &lengths, with)?;
+        }
+        if place != at {
+            return Err(Error::damaged(format!(
+                "the blocks of a shard's tile (window {window}) have {} bytes by its tables, and {bytes} were written",
+                place - start
+            )));
+        }
+        Ok(place)
+    }
+
+    fn layout_block(&self) -> Size {
+        self.pages.first().image.grid.layout.block
+    }
+}
+
 impl Sink for CompressedSink {
     fn write(
         &self,
@@ -164,6 +222,18 @@ impl Sink for CompressedSink {
 
     fn flush(&self) -> Result<()> {
         self.file.flush()
+    }
+
+    fn take_over(&self, window: Window, tile: &ShardTile<'_>, footprint: &mut Footprint) -> Result<()> {
+        let end = self.copy_blocks(window, tile, footprint)?;
+        footprint.set_carry(|carry| carry.extend(end.to_le_bytes()));
+        Ok(())
+    }
+
+    fn leave(self: Box<Self>, flush: bool) -> Result<u64> {
+        let end = self.appender.end();
+        self.file.complete(end, flush)?;
+        Ok(end)
     }
 
     fn cancel(&self) {

@@ -372,7 +372,7 @@ impl Page {
     /// Io, where the file can't be read.
     pub(crate) fn read_lengths(
         &self,
-        file: &OutputFile,
+        read: &dyn Fn(u64, &mut [u8]) -> Result<()>,
         (column, row): (usize, usize),
         lengths: &mut [u64],
     ) -> Result<()> {
@@ -381,7 +381,7 @@ impl Page {
         for (number, (part, plane)) in self.blocks().enumerate() {
             let (table, size) = part.table(false)?;
             let bytes = &mut bytes[..lengths.len() / each * size];
-            file.read_at(table + part.grid.number(plane, column, row) * size as u64, bytes)?;
+            read(table + part.grid.number(plane, column, row) * size as u64, bytes)?;
             for (entry, lengths) in bytes.chunks_exact(size).zip(lengths.chunks_exact_mut(each)) {
                 let mut wide = [0; 8];
                 wide[..size].copy_from_slice(entry);
@@ -500,6 +500,11 @@ impl Appender {
     /// Lets nobody wait for a turn any longer.
     pub(crate) fn cancel(&self) {
         self.turns.cancel();
+    }
+
+    /// Takes the next `bytes` bytes of the file for blocks that are encoded already; returns where they begin.
+    pub(crate) fn take_place(&self, bytes: u64) -> u64 {
+        self.turns.carried(|end| std::mem::replace(end, *end + bytes))
     }
 
     /// Where the blocks end that have their places.

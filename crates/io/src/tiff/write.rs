@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use swathe_core::{
-    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sink,
-    Size, TileMut, TileView, Window,
+    Destination, Disk, Error, Footprint, Frame, Journal, Position, RasterInfo, Result, ScratchSize, Sharing,
+    Sink, Size, TileMut, TileView, Window,
 };
 
 use crate::output::{OutputFile, OutputPlace, WriteBackRule, WriteMethod};
@@ -366,6 +366,14 @@ impl Destination for TiffDestination {
 
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        Some(Sharing::OneFile)
+    }
+
+    fn needed_bytes(&self) -> u64 {
+        self.place.needed_bytes(self.file_bytes)
     }
 
     fn resident_bytes(&self, _workers: usize) -> usize {

@@ -5,10 +5,10 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 use swathe_core::{
     Destination, Disk, Error, Files, Footprint, Frame, GeoTransform, Journal, Position, RasterInfo, Result,
-    SampleType, Scalar, ScratchSize, Sink, Size, TileView,
+    SampleType, Scalar, ScratchSize, Sharing, Sink, Size, TileView,
 };
 
-use crate::formats::OutputOptions;
+use crate::formats::{InShards, OutputOptions};
 use crate::output::WriteBackRule;
 use crate::output::folder::{FolderPlace, OutputFolder, disk_bytes};
 use crate::pool::Pool;
@@ -43,6 +43,8 @@ pub(crate) struct ZarrDestination {
     /// What is written of a sample that a mask says is no data.
     masked: Option<Vec<u8>>,
     writeback: WriteBackRule,
+    /// How many runs write the store together.
+    shards: u64,
     /// The text of the array's metadata.
     text: String,
 }
@@ -53,6 +55,11 @@ pub(crate) struct ZarrDestination {
 /// As [`FolderPlace::new`] and [`masked_sample`]; Usage, for ways of storing that Zarr has not; Limit, for blocks that are too large.
 pub(crate) fn plan(path: &str, info: &RasterInfo, options: &OutputOptions) -> Result<ZarrDestination> {
     let place = FolderPlace::new(path, options.existing, &options.inputs, is_store)?;
+    let place = if options.shards.is_some() { place.together() } else { place };
+    let shards = match options.shards {
+        Some(InShards::One(shard)) => shard.count,
+        _ => 1,
+    };
     if options.interleave.is_some_and(|interleave| interleave != Interleave::Band) {
         return Err(Error::usage(format!("`{path}`: Zarr stores hold bands one after the other")));
     }
@@ -69,7 +76,7 @@ pub(crate) fn plan(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     }
     let (sparse, writeback) = (options.sparse, options.writeback);
     let info = info.clone();
-    Ok(ZarrDestination { place, info, layout, compression, sparse, masked, writeback, text })
+    Ok(ZarrDestination { place, info, layout, compression, sparse, masked, writeback, shards, text })
 }
 
 fn array_text(
@@ -253,6 +260,14 @@ impl Destination for ZarrDestination {
 
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        Some(Sharing::OneFile)
+    }
+
+    fn needed_bytes(&self) -> u64 {
+        self.file_bytes().div_ceil(self.shards)
     }
 
     fn resident_bytes(&self, workers: usize) -> usize {

@@ -77,7 +77,7 @@ impl PyramidSink {
         for row in 0..written.bottom.div_ceil(block.height) {
             let right = if (row + 1) * block.height <= written.top { page.size.width } else { written.right };
             let lengths = &mut lengths[..right.div_ceil(block.width) * each];
-            page.read_lengths(&self.file, (0, row), lengths)?;
+            page.read_lengths(&|at, bytes| self.file.read_at(at, bytes), (0, row), lengths)?;
             for (column, lengths) in lengths.chunks_exact(each).enumerate() {
                 let own = page.window(column, row);
                 let seen = own.grow(margin).intersect(Window::whole(page.size));

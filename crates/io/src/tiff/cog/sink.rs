@@ -363,7 +363,7 @@ impl PyramidSink {
         let mut lengths = vec![0; across * page.blocks_each()];
         let (mut buffer, mut unnoted) = (vec![0; across * 8], Footprint::default());
         for row in 0..page.image.grid.down() {
-            page.read_lengths(&self.file, (0, row), &mut lengths)?;
+            page.read_lengths(&|at, bytes| self.file.read_at(at, bytes), (0, row), &mut lengths)?;
             place = page.write_entries(&self.file, (0, row), place, &lengths, (&mut buffer, &mut unnoted))?;
         }
         Ok(())
