@@ -31,6 +31,41 @@ fn write(folder: &Folder, name: &str, bytes: &[u8]) {
     std::fs::write(folder.file(name), bytes).unwrap();
 }
 
+/// The bytes of an output that no checksum of its receipt is of.
+fn unproved(receipt: &str, length: usize) -> Vec<usize> {
+    let entries = receipt.lines().map(|line| line.split('\t').next().unwrap());
+    let entries =
+        entries.map(|json| serde_json::from_str::<serde_json::Value>(json).unwrap()).collect::<Vec<_>>();
+    let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+    let moved =
+        entries.iter().find_map(|entry| Some((number(&entry.get("moved")?[0]), number(&entry["moved"][1]))));
+    let mut proved = vec![false; length];
+    for entry in &entries {
+        let Some(extents) = entry.get("extents").or_else(|| entry.get("head")) else { continue };
+        for extent in extents.as_array().unwrap() {
+            let [offset, length, stride, count] = [0, 1, 2, 3].map(|index| number(&extent[index]));
+            for start in (0..count).map(|index| offset + index * stride) {
+                let is_moved = moved.filter(|(from, _)| entry.get("head").is_none() && start >= *from);
+                let start = start - is_moved.map_or(0, |(_, less)| less);
+                proved[start..start + length].fill(true);
+            }
+        }
+    }
+    (0..length).filter(|&place| !proved[place]).collect()
+}
+
+/// Odd numbers of blocks too, whose tables end between multiples of eight.
+#[test]
+fn every_byte_is_in_the_receipt() {
+    let folder = folder();
+    let more = ["copy a.tif o.tif --strips 7", "copy m.tif o.tif --strips 11 --bigtiff yes --compress lzw"];
+    for (line, output) in LINES.into_iter().chain(more.map(|line| (line, "o.tif"))) {
+        folder.well(&format!("{line} --quiet --overwrite --flush no"));
+        let receipt = String::from_utf8(folder.content(&format!("{output}.receipt"))).unwrap();
+        assert_eq!(unproved(&receipt, folder.content(output).len()), [0_usize; 0], "`{line}`");
+    }
+}
+
 /// Damages an output in one way after the other; each is found and mended.
 #[test]
 fn damage_is_found_and_mended_wherever_it_is() {

@@ -313,7 +313,7 @@ impl Grid {
     }
 
     /// Writes a directory that stands at `at`, all but the tables that stand in it because they are short: those are
-    /// written as the others are, before or behind it.
+    /// written as the others are, before or behind it; and what stands between tables whose values are few bytes.
     ///
     /// # Errors
     /// As [`OutputFile::write_at`].
@@ -333,7 +333,17 @@ impl Grid {
             file.write_at(at + from as u64, &head.bytes[from..inside], footprint)?;
             from = inside + size * self.blocks() as usize;
         }
-        file.write_at(at + from as u64, &head.bytes[from..], footprint)
+        file.write_at(at + from as u64, &head.bytes[from..], footprint)?;
+        let behind = head.tables.iter().filter(|(_, place)| *place >= at + head.bytes.len() as u64);
+        for &(tag, place) in behind {
+            let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
+            let size = if self.wide_value(offsets, big) { 8 } else { 4 };
+            let end = place + size * self.blocks();
+            if !end.is_multiple_of(8) {
+                file.write_zeros(end..end.next_multiple_of(8), footprint)?;
+            }
+        }
+        Ok(())
     }
 
     /// The most bytes that one row of blocks of a tile takes in the file.
