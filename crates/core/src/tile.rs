@@ -221,6 +221,15 @@ impl<'a> TileView<'a> {
         }
     }
 
+    /// The part of the view that `part` covers, renamed to the window `name` of the same size.
+    ///
+    /// # Panics
+    /// If `part` is empty or outside the view, or the sizes differ.
+    pub fn part(&self, part: Window, name: Window) -> TileView<'a> {
+        assert_eq!(part.size(), name.size(), "a window is renamed, not resized");
+        TileView { window: name, ..self.crop(part) }
+    }
+
     /// The pixels as an ndarray of shape (bands, height, width).
     pub fn array<T: Sample>(&self) -> ArrayView3<'a, T> {
         assert_eq!(T::TYPE, self.kind.sample_type, "tile bound to the wrong type");
@@ -415,17 +424,40 @@ impl TileMut<'_> {
         }
     }
 
-    /// Copies row `from` of every band, and of the mask, to row `to`.
+    /// Copies row `from` of every band, and of the mask, to row `to`, both counted from the tile's top.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn copy_row(&mut self, from: usize, to: usize) {
-        let length = self.window.width * self.kind.sample_type.size();
-        for band in 0..self.kind.bands {
-            let start = band * self.band_stride + from * self.row_stride;
-            let target = band * self.band_stride + to * self.row_stride;
-            self.data.copy_within(start..start + length, target);
-        }
-        let (stride, width) = (self.mask_stride, self.window.width);
-        if let Some(mask) = self.mask.as_deref_mut() {
-            mask.copy_within(from * stride..from * stride + width, to * stride);
+        let row = |y: usize| Window::new(self.window.x, self.window.y + y as i64, self.window.width, 1);
+        self.copy_part(row(from), row(to));
+    }
+
+    /// Copies one part of the tile, with its mask, to another of the same size that has no pixel in common with it.
+    ///
+    /// # Panics
+    /// If the sizes differ or a part is outside the tile.
+    pub fn copy_part(&mut self, from: Window, to: Window) {
+        assert_eq!(from.size(), to.size(), "parts of different sizes");
+        assert!(
+            self.window.contains(from) && self.window.contains(to),
+            "{from} or {to} is outside {}",
+            self.window
+        );
+        let place = |part: Window| ((part.x - self.window.x) as usize, (part.y - self.window.y) as usize);
+        let ((from_x, from_y), (to_x, to_y)) = (place(from), place(to));
+        let size = self.kind.sample_type.size();
+        for y in 0..from.height {
+            for band in 0..self.kind.bands {
+                let start = |x: usize, y: usize| band * self.band_stride + y * self.row_stride + x * size;
+                let source = start(from_x, from_y + y);
+                self.data.copy_within(source..source + from.width * size, start(to_x, to_y + y));
+            }
+            let stride = self.mask_stride;
+            if let Some(mask) = self.mask.as_deref_mut() {
+                let source = (from_y + y) * stride + from_x;
+                mask.copy_within(source..source + from.width, (to_y + y) * stride + to_x);
+            }
         }
     }
 
@@ -508,6 +540,7 @@ mod tests {
         assert_eq!(part.window(), Window::whole(Size::new(2, 1)));
         part.row_mut::<i16>(1, 0).fill(-1);
         tile.copy_row(0, 2);
+        tile.copy_part(Window::new(12, 20, 2, 2), Window::new(10, 20, 2, 2));
         assert_eq!(buffer.view().row::<i16>(1, 2), [100, 101, -1, -1]);
         assert_eq!(buffer.view().mask_row(2).unwrap(), [0; 4]);
     }

@@ -8,6 +8,7 @@ use crate::grid::TileGrid;
 use crate::limits::Limits;
 use crate::pipeline::{Chain, Part, StageInput};
 use crate::report::AccountLine;
+use crate::windows;
 
 /// What the program itself holds beside all that is counted: code, libraries, heap of small things, and the main thread.
 ///
@@ -45,52 +46,27 @@ pub(crate) struct Work {
     pub(crate) handed_on: f64,
 }
 
-/// Walks the chain backward from a window of its result and tells `visit` of all on the way, and how many times.
-///
-/// Stage after stage, with equal windows taken together: a margin that wraps around is put together of two pieces along each
-/// axis, and a chain of such stages of ever so many of which few differ.
-fn walk(chain: &Chain, window: Window, visit: &mut dyn FnMut(Visit, f64)) {
-    let mut windows = vec![(window, 1.0)];
-    for stage in (0..chain.stages.len()).rev() {
-        let mut earlier = Vec::with_capacity(windows.len());
-        for (window, times) in windows {
-            visit(Visit::Output { stage, window }, times);
-            for index in 0..=chain.stages[stage].with.len() {
-                let need = chain.need(stage, index, window);
-                visit(Visit::Buffer { stage, index, window: need.buffer() }, times);
-                for piece in need.pieces() {
-                    match chain.input(stage, index) {
-                        StageInput::Source(_) => {
-                            let source = chain.source_number(stage, index);
-                            visit(Visit::Read { source, window: piece.pixels }, times);
-                        }
-                        StageInput::Stage(_) => earlier.push((piece.pixels, times)),
-                    }
-                }
+/// Walks the chain for a window of its result and tells `visit` of all on the way.
+fn walk(chain: &Chain, window: Window, visit: &mut dyn FnMut(Visit)) {
+    for (stage, needed) in windows::needed(chain, window).into_iter().enumerate() {
+        for (index, input) in needed.inputs.into_iter().enumerate() {
+            visit(Visit::Buffer { stage, index, size: input.size });
+            if let StageInput::Source(_) = chain.input(stage, index) {
+                let source = chain.source_number(stage, index);
+                input.computed.iter().for_each(|piece| visit(Visit::Read { source, window: piece.pixels }));
             }
         }
-        windows = taken_together(earlier);
+        needed.outputs.into_iter().for_each(|window| visit(Visit::Output { stage, window }));
     }
     if chain.stages.is_empty() {
-        visit(Visit::Read { source: 0, window }, 1.0);
+        visit(Visit::Read { source: 0, window });
     }
-}
-
-/// Each window once, with its times added up.
-fn taken_together(mut windows: Vec<(Window, f64)>) -> Vec<(Window, f64)> {
-    windows.sort_unstable_by_key(|(window, _)| (window.y, window.x, window.height, window.width));
-    windows.dedup_by(|(window, times), (kept, sum)| {
-        let same = window == kept;
-        *sum += if same { *times } else { 0.0 };
-        same
-    });
-    windows
 }
 
 /// The rows of the first source that a window of the result depends on.
 pub(crate) fn rows_read(chain: &Chain, window: Window) -> Range<i64> {
     let mut rows: Option<Range<i64>> = None;
-    walk(chain, window, &mut |visit, _| {
+    walk(chain, window, &mut |visit| {
         if let Visit::Read { source: 0, window } = visit
             && !window.is_empty()
         {
@@ -102,7 +78,7 @@ pub(crate) fn rows_read(chain: &Chain, window: Window) -> Range<i64> {
 }
 
 /// Walks the chain for all of a tile in the middle of the raster.
-fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit, f64)) {
+fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit)) {
     let shown = grid.shown(grid.typical());
     let pieces = grid.pieces(shown);
     for piece in (0..pieces.count()).map(|index| pieces.nth(index)) {
@@ -114,8 +90,8 @@ fn walk_tile(chain: &Chain, grid: &TileGrid, visit: &mut dyn FnMut(Visit, f64)) 
 enum Visit {
     /// A stage computes this window.
     Output { stage: usize, window: Window },
-    /// An input of a stage is put together in a buffer of this window.
-    Buffer { stage: usize, index: usize, window: Window },
+    /// An input of a stage is put together in a buffer of this size.
+    Buffer { stage: usize, index: usize, size: Size },
     /// A source reads this window.
     Read { source: usize, window: Window },
 }
@@ -148,8 +124,8 @@ impl Largest {
 
     fn look(&mut self, chain: &Chain, grid: &TileGrid, tile: Window) {
         let shown = grid.shown(tile);
-        self.tile = larger(self.tile, tile);
-        self.shown = larger(self.shown, shown);
+        self.tile = larger(self.tile, tile.size());
+        self.shown = larger(self.shown, shown.size());
         let pieces = grid.pieces(shown);
         let across = sample(pieces.across()).map(|column| pieces.tile(column, 0));
         let down = sample(pieces.down()).map(|row| pieces.tile(0, row));
@@ -159,13 +135,13 @@ impl Largest {
     }
 
     fn look_at(&mut self, chain: &Chain, piece: Window) {
-        walk(chain, piece, &mut |visit, _| {
-            let (slot, window) = match visit {
-                Visit::Output { stage, window } => (&mut self.outputs[stage], window),
-                Visit::Buffer { stage, index, window } => (&mut self.buffers[stage][index], window),
-                Visit::Read { source, window } => (&mut self.reads[source], window),
+        walk(chain, piece, &mut |visit| {
+            let (slot, size) = match visit {
+                Visit::Output { stage, window } => (&mut self.outputs[stage], window.size()),
+                Visit::Buffer { stage, index, size } => (&mut self.buffers[stage][index], size),
+                Visit::Read { source, window } => (&mut self.reads[source], window.size()),
             };
-            *slot = larger(*slot, window);
+            *slot = larger(*slot, size);
         });
     }
 
@@ -233,8 +209,8 @@ impl Largest {
     }
 }
 
-fn larger(size: Size, window: Window) -> Size {
-    Size::new(size.width.max(window.width), size.height.max(window.height))
+fn larger(size: Size, other: Size) -> Size {
+    Size::new(size.width.max(other.width), size.height.max(other.height))
 }
 
 /// The sum of an account in bytes.
@@ -252,22 +228,23 @@ impl Work {
     pub(crate) fn of(chain: &Chain, grid: &TileGrid) -> Self {
         let mut work = Work::default();
         let sources = chain.sources().collect::<Vec<_>>();
-        walk_tile(chain, grid, &mut |visit, times| match visit {
-            Visit::Output { window, .. } => work.computed += times * window.size().pixels() as f64,
-            Visit::Buffer { stage, index, window } => {
+        walk_tile(chain, grid, &mut |visit| match visit {
+            Visit::Output { window, .. } => work.computed += window.size().pixels() as f64,
+            Visit::Buffer { stage, index, size } => {
                 if let StageInput::Stage(_) = chain.input(stage, index) {
-                    work.handed_on += times * chain.input_info(stage, index).kind().bytes(window) as f64;
+                    let kind = chain.input_info(stage, index).kind();
+                    work.handed_on += kind.bytes(Window::whole(size)) as f64;
                 }
             }
             Visit::Read { source, window } => {
-                let (source, pixels) = (sources[source], times * window.size().pixels() as f64);
+                let (source, pixels) = (sources[source], window.size().pixels() as f64);
                 work.read += pixels;
                 // Block after block of a column would be read from all over the file.
                 let in_order = window.height <= source.block().height
                     || source.block().width >= source.info().size.width;
                 let straight = in_order && source.reads_straight(window.width);
                 work.straight += if straight { pixels } else { 0.0 };
-                work.stretches += times * stretches(window, source.block(), source.info().size);
+                work.stretches += stretches(window, source.block(), source.info().size);
             }
         });
         work
@@ -294,9 +271,9 @@ fn sample(count: usize) -> impl Iterator<Item = usize> {
 /// Pixels that each stage computes for a tile in the middle of the raster.
 pub(crate) fn stage_work(chain: &Chain, grid: &TileGrid) -> Vec<f64> {
     let mut pixels = vec![0.0; chain.stages.len()];
-    walk_tile(chain, grid, &mut |visit, times| {
+    walk_tile(chain, grid, &mut |visit| {
         if let Visit::Output { stage, window } = visit {
-            pixels[stage] += times * window.size().pixels() as f64;
+            pixels[stage] += window.size().pixels() as f64;
         }
     });
     pixels

@@ -1,11 +1,14 @@
 //! Computes one tile: the chain is asked backward for windows and run forward into buffers that a worker keeps.
+//!
+//! A stage writes straight into the buffer that the next one reads, each window into its place.
 
 use std::time::{Duration, Instant};
 
-use swathe_core::{Result, Scratch, Source, TileBuffer, TileMut, TileView, Window};
+use swathe_core::{Result, Scratch, Source, TileBuffer, TileMut, Window};
 
 use crate::grid::TileGrid;
 use crate::pipeline::{Chain, StageInput};
+use crate::windows::{self, StageWindows};
 
 /// What one worker owns for the whole run.
 pub(crate) struct Workspace {
@@ -48,46 +51,54 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Fills `output` with the result of as many stages as there are `buffers`.
+    /// Fills `output` with the chain's result, stage after stage; `buffers` are those of each stage.
     fn produce(&mut self, buffers: &mut [Vec<TileBuffer>], output: &mut TileMut<'_>) -> Result<()> {
-        let Some((inputs, earlier)) = buffers.split_last_mut() else {
+        if buffers.is_empty() {
             return self.read(self.chain.source.as_ref(), output);
-        };
-        let stage = earlier.len();
-        let window = output.window();
-        for (index, buffer) in inputs.iter_mut().enumerate() {
-            let need = self.chain.need(stage, index, window);
-            buffer.reset(need.buffer(), self.chain.input_info(stage, index).kind());
-            let mut tile = buffer.view_mut();
-            for piece in need.pieces() {
-                let mut part = tile.part(piece.place, piece.pixels);
-                match self.chain.input(stage, index) {
-                    StageInput::Source(source) => self.read(source, &mut part)?,
-                    StageInput::Stage(_) => self.produce(earlier, &mut part)?,
+        }
+        let stages = windows::needed(self.chain, output.window());
+        for (stage, needed) in stages.iter().enumerate() {
+            let Some((inputs, later)) = buffers[stage..].split_first_mut() else { break };
+            for (index, (buffer, assembly)) in inputs.iter_mut().zip(&needed.inputs).enumerate() {
+                if let StageInput::Source(source) = self.chain.input(stage, index) {
+                    buffer.reset(Window::whole(assembly.size), source.info().kind());
+                    let mut tile = buffer.view_mut();
+                    for piece in &assembly.computed {
+                        self.read(source, &mut tile.part(piece.place, piece.pixels))?;
+                    }
                 }
+                assembly.fill(&mut buffer.view_mut());
             }
-            need.fill(&mut tile);
-        }
-        let operator = self.chain.stages[stage].operator.as_ref();
-        self.scratch.reserve(operator.scratch_bytes(window.size()));
-        // A buffer may hold more than the operator asked for: what its margin was copied from.
-        match inputs.as_slice() {
-            [only] => {
-                let view = self.seen(stage, 0, only, window);
-                operator.process(&[view], output, &mut self.scratch.frame())
-            }
-            several => {
-                let views =
-                    several.iter().enumerate().map(|(index, buffer)| self.seen(stage, index, buffer, window));
-                let views = views.collect::<Vec<_>>();
-                operator.process(&views, output, &mut self.scratch.frame())
+            match (later.first_mut().and_then(|inputs| inputs.first_mut()), stages.get(stage + 1)) {
+                (Some(buffer), Some(next)) => {
+                    let assembly = &next.inputs[0];
+                    let kind = self.chain.stages[stage].operator.output().kind();
+                    buffer.reset(Window::whole(assembly.size), kind);
+                    let mut tile = buffer.view_mut();
+                    for (number, piece) in assembly.computed.iter().enumerate() {
+                        let mut part = tile.part(piece.place, piece.pixels);
+                        self.process(stage, (needed, number), inputs, &mut part)?;
+                    }
+                }
+                _ => self.process(stage, (needed, 0), inputs, output)?,
             }
         }
+        Ok(())
     }
 
-    /// What an operator sees of a buffer, which may hold more: what its margin was copied from.
-    fn seen<'b>(&self, stage: usize, index: usize, buffer: &'b TileBuffer, output: Window) -> TileView<'b> {
-        buffer.view().crop(self.chain.need(stage, index, output).seen())
+    /// Computes the window of that number of a stage, out of inputs that are put together.
+    fn process(
+        &mut self,
+        stage: usize,
+        (needed, number): (&StageWindows, usize),
+        inputs: &[TileBuffer],
+        output: &mut TileMut<'_>,
+    ) -> Result<()> {
+        let operator = self.chain.stages[stage].operator.as_ref();
+        self.scratch.reserve(operator.scratch_bytes(output.window().size()));
+        let views = inputs.iter().zip(&needed.inputs);
+        let views = views.map(|(buffer, input)| input.seen(number, &buffer.view())).collect::<Vec<_>>();
+        operator.process(&views, output, &mut self.scratch.frame())
     }
 
     fn read(&mut self, source: &dyn Source, output: &mut TileMut<'_>) -> Result<()> {

@@ -24,6 +24,7 @@ mod scanning;
 mod several;
 mod survey;
 mod sweeps;
+mod windows;
 
 pub use both_ways::{InterimRaster, MakeInterim};
 pub use gathering::{Gathering, Segment, ShardedTiles};
