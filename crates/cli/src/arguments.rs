@@ -64,6 +64,7 @@ fn others() -> Vec<Command> {
             .arg(text("size", "WxH", "fit into this many pixels (default 1024x1024)"))
             .arg(text("bands", "r,g,b", "bands for red, green and blue, or one for grey, from 1"))
             .arg(text("stretch", "LO,HI", "percentiles that become black and white").default_value("2,98"))
+            .arg(text("colours", "C", "of one band without a colour table: `grey`; `labels` gives each integer a colour of its own, the same in every picture, and 0 black; `auto` does so where the band's description is `label`, as `components` writes it").default_value("auto").value_parser(["auto", "grey", "labels"]))
             .arg(text("window", "X,Y,W,H", "only this part").allow_hyphen_values(true))
             .arg(Arg::new("overwrite").long("overwrite").action(ArgAction::SetTrue).help("replace an existing picture")),
         crate::commands::overviews::command(),

@@ -214,3 +214,19 @@ fn a_table_tells_what_each_label_covers() {
     }
     assert_eq!(folder.names(), before);
 }
+
+#[test]
+fn a_preview_of_labels_is_in_colours() {
+    let folder = Folder::new();
+    folder.well(&format!("components {} labels.tif --quiet", frozen("shapes")));
+    folder.well("copy labels.tif unnamed.npy --quiet");
+    // The kind of pixels stands in the header: 0 is grey, 2 red, green and blue.
+    let kind = |line: &str| {
+        folder.well(&format!("preview {line} --overwrite"));
+        folder.content("out.png")[25]
+    };
+    assert_eq!(kind("labels.tif out.png"), 2);
+    assert_eq!(kind("labels.tif out.png --colours grey"), 0);
+    assert_eq!(kind("unnamed.npy out.png"), 0);
+    assert_eq!(kind("unnamed.npy out.png --colours labels"), 2);
+}

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use swathe_core::{Destination, Error, ErrorKind, RasterInfo, Result, Scalar, Shard, Size, Source};
 
 use crate::access::{AccessMethod, InputFile};
-use crate::bands::BandSelection;
-use crate::nodata::WithNodata;
+use crate::bands::one_band;
+use crate::nodata::with_nodata;
 use crate::output::{Existing, OutputPlace, WriteBackRule, WriteMethod};
 use crate::raw::Shape;
 use crate::strided::Interleave;
@@ -239,10 +239,10 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let (path, selection) = split(spec)?;
     let mut source = open_file(path, &selection, options)?;
     if let Some(nodata) = options.nodata {
-        source = Box::new(WithNodata::new(source, nodata));
+        source = Box::new(with_nodata(source, nodata));
     }
     match selection.band {
-        Some(band) => Ok(Box::new(BandSelection::new(source, band)?)),
+        Some(band) => Ok(Box::new(one_band(source, band)?)),
         None => Ok(source),
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod bands;
 mod beside;
 mod cache;
+mod changed;
 mod checksum;
 mod decompress;
 mod entries;
@@ -47,7 +48,7 @@ pub use journal::{
 pub use mapping::absorb_bus_error;
 pub use output::{Existing, WriteBackRule, WriteMethod};
 pub use png::{png_bytes, write_png};
-pub use preview::{Channels, Picture, PreviewOptions, preview, preview_of, side_by_side};
+pub use preview::{Channels, Colours, Picture, PreviewOptions, preview, preview_of, side_by_side};
 pub use strided::Interleave;
 pub use synthetic::{Pattern, SyntheticOptions, SyntheticSource};
 pub use tiff::{Compression, OverviewMethod, Overviews, WritePredictor};

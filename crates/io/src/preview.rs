@@ -9,6 +9,7 @@
 //! are compressed, which are read whole or not at all, only those that hold a pixel looked at, and each once.
 
 mod accumulate;
+mod labels;
 mod reading;
 mod stretch;
 #[cfg(test)]
@@ -17,6 +18,18 @@ mod tests;
 use swathe_core::{Colour, Error, RasterInfo, Result, Size, Source, Window};
 
 use crate::formats::OpenOptions;
+
+/// What values of one band look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// A colour for each label where the band's description is `label`, as labelling writes it; else grey.
+    #[default]
+    Auto,
+    /// From black to white.
+    Grey,
+    /// A colour for each integer, the same in every picture, unlike that of its neighbours; 0 is black.
+    Labels,
+}
 
 /// What a preview shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,12 +43,20 @@ pub struct PreviewOptions {
     pub stretch: Option<[f64; 2]>,
     /// The part of the raster to show; all of it without one.
     pub window: Option<Window>,
+    /// What values of one band look like, where it has no colour table.
+    pub colours: Colours,
 }
 
 impl Default for PreviewOptions {
     /// The whole raster, stretched from 2 to 98 %.
     fn default() -> Self {
-        PreviewOptions { size: None, bands: Vec::new(), stretch: Some([2.0, 98.0]), window: None }
+        PreviewOptions {
+            size: None,
+            bands: Vec::new(),
+            stretch: Some([2.0, 98.0]),
+            window: None,
+            colours: Colours::Auto,
+        }
     }
 }
 
@@ -111,7 +132,7 @@ pub fn preview(source: &dyn Source, options: &PreviewOptions) -> Result<Picture>
     }
     let size = picture_size(source, window, options.size)?;
     check_stretch(options.stretch)?;
-    let channels = choose_channels(source, &options.bands)?;
+    let channels = choose_channels(source, &options.bands, options.colours)?;
     let means = reading::reduce(source, window, size, &channels)?;
     Ok(stretch::paint(size, &means, levels(info, &channels, options.stretch)))
 }
@@ -195,13 +216,23 @@ fn check_stretch(stretch: Option<[f64; 2]>) -> Result<()> {
     }
 }
 
-/// One channel of the picture: a band, and what its values stand for where they are indices.
+/// One channel of the picture: a band, and what its values stand for.
 struct Channel {
     band: usize,
-    table: Option<Vec<f64>>,
+    shown: Shown,
 }
 
-fn choose_channels(source: &dyn Source, asked: &[usize]) -> Result<Vec<Channel>> {
+/// What a value stands for in a channel.
+enum Shown {
+    /// Itself, somewhere between black and white.
+    Value,
+    /// An index into these levels.
+    Index(Vec<f64>),
+    /// A label, of whose colour this is red (0), green or blue (2).
+    Label(usize),
+}
+
+fn choose_channels(source: &dyn Source, asked: &[usize], colours: Colours) -> Result<Vec<Channel>> {
     let info = source.info();
     let bands = if asked.is_empty() { own_bands(info) } else { asked.to_vec() };
     if !matches!(bands.len(), 1 | 3) {
@@ -221,9 +252,33 @@ fn choose_channels(source: &dyn Source, asked: &[usize]) -> Result<Vec<Channel>>
         && !palette.is_empty()
     {
         let table = |i: usize| palette.iter().map(|colour| f64::from(colour[i] >> 8)).collect();
-        return Ok((0..3).map(|i| Channel { band, table: Some(table(i)) }).collect());
+        return Ok((0..3).map(|i| Channel { band, shown: Shown::Index(table(i)) }).collect());
     }
-    Ok(bands.into_iter().map(|band| Channel { band, table: None }).collect())
+    match (colours, &bands[..]) {
+        (Colours::Labels, [_]) if info.sample_type.is_float() => Err(Error::usage(format!(
+            "`{}` is {}, and labels are integers; `cast --type i32` makes it so",
+            source.name(),
+            info.sample_type.name()
+        ))),
+        (Colours::Labels, [_, _, _]) => Err(Error::usage("labels are in one band; name it with `--bands`")),
+        (Colours::Labels, &[band]) => Ok(of_labels(band)),
+        (Colours::Auto, &[band]) if holds_labels(info, band) => Ok(of_labels(band)),
+        _ => Ok(bands.into_iter().map(|band| Channel { band, shown: Shown::Value }).collect()),
+    }
+}
+
+fn of_labels(band: usize) -> Vec<Channel> {
+    (0..3).map(|part| Channel { band, shown: Shown::Label(part) }).collect()
+}
+
+/// Whether a band is described as labels.
+fn holds_labels(info: &RasterInfo, band: usize) -> bool {
+    let mut items = info.metadata.items.iter();
+    !info.sample_type.is_float()
+        && items.any(|item| {
+            let of_band = item.band == Some(band) || (item.band.is_none() && info.bands == 1);
+            of_band && item.role == "description" && item.value.eq_ignore_ascii_case("label")
+        })
 }
 
 /// Red, green and blue where the raster names them; else its first three bands, or its first.
@@ -237,7 +292,7 @@ fn own_bands(info: &RasterInfo) -> Vec<usize> {
 }
 
 fn levels(info: &RasterInfo, channels: &[Channel], stretch: Option<[f64; 2]>) -> stretch::Levels {
-    let table = channels.iter().any(|channel| channel.table.is_some());
+    let table = channels.iter().any(|channel| !matches!(channel.shown, Shown::Value));
     match stretch {
         _ if table => stretch::Levels::AsTheyAre,
         Some(percentiles) => stretch::Levels::Percentiles(percentiles),

@@ -59,7 +59,7 @@ pub use swathe_engine::{
     StageSummary, Step, StoredSummary, SweepSeconds, TimeEstimate,
 };
 pub use swathe_io::{
-    Channels, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,
+    Channels, Colours, Damage, Pattern, Picture, PreviewOptions, Receipt, SyntheticOptions, SyntheticSource,
     absorb_bus_error, discard_shards, file_of, refuse_existing, side_by_side, verify, write_png, write_whole,
 };
 pub use swathe_operators::matching::fit::Motion;

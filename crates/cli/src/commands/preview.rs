@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ArgMatches;
-use swathe::{Error, PreviewOptions, Size, Window};
+use swathe::{Colours, Error, PreviewOptions, Size, Window};
 
 use super::generate::size_of;
 use crate::exit::Done;
@@ -44,6 +44,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
         bands: bands.collect::<Result<_, _>>()?,
         stretch,
         window,
+        colours: match text("colours") {
+            Some("labels") => Colours::Labels,
+            Some("grey") => Colours::Grey,
+            _ => Colours::Auto,
+        },
     };
     let picture = swathe::preview(input, &options)?;
     swathe::write_png(Path::new(output), &picture, matches.get_flag("overwrite"))?;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use serde::Serialize;
 use serde_json::{Value, json};
-use swathe::reduce::{About, Answer, BandSummary, BinCounts, Bins, Place, Question, QuestionSpec};
+use swathe::reduce::{
+    About, Answer, BandSummary, BinCounts, Bins, Extremes, Place, Product, Question, QuestionSpec,
+};
 use swathe::{Error, Findings, Inquiry, NodataPolicy};
 
 use crate::exit::{Done, print, print_piece_by_piece, say};
@@ -31,13 +33,23 @@ pub(crate) fn run(spec: &QuestionSpec, matches: &ArgMatches) -> Result<Done, Err
     };
     let chart = if spec.name == "histogram" { Chart::asked(&inquiry, matches)? } else { None };
     ask(&inquiry, matches, |answer| {
-        let Answer::Histogram(bands) = answer else {
-            return tell(&found(answer, &names, ddof), matches);
+        let mut found = match answer {
+            Answer::Histogram(bands) => {
+                if let Some(chart) = &chart {
+                    chart.draw(bands)?;
+                }
+                return tell_histograms(bands, matches);
+            }
+            Answer::Summary(bands) => {
+                bands.iter().map(|(band, found)| summary(band, &names, found, ddof)).collect::<Vec<_>>()
+            }
+            Answer::Extremes(bands) => bands.iter().map(extremes).collect(),
+            Answer::Product(bands) => bands.iter().map(product).collect(),
         };
-        if let Some(chart) = &chart {
-            chart.draw(bands)?;
+        for (number, band) in found.iter_mut().enumerate() {
+            band["band"] = json!(number + 1);
         }
-        tell_histograms(bands, matches)
+        tell(&found, matches)
     })
 }
 
@@ -172,30 +184,15 @@ fn tell(bands: &[Value], matches: &ArgMatches) -> Result<(), Error> {
     print(&if matches.get_flag("json") { operators::json(&bands)? } else { readable(bands) })
 }
 
-/// What was learned of each band, as data.
-fn found(answer: &Answer, names: &[&str], ddof: f64) -> Vec<Value> {
-    let mut bands: Vec<Value> = match answer {
-        Answer::Summary(bands) => {
-            bands.iter().map(|(band, found)| summary(band, names, found, ddof)).collect()
-        }
-        Answer::Histogram(_) => Vec::new(),
-        Answer::Extremes(bands) => bands
-            .iter()
-            .map(|extremes| {
-                json!({
-                    "minimum": extremes.minimum.map(|place| json!([place.x, place.y])),
-                    "maximum": extremes.maximum.map(|place| json!([place.x, place.y])),
-                })
-            })
-            .collect(),
-        Answer::Product(bands) => {
-            bands.iter().map(|product| json!({"product": product.value(), "log2": product.log2()})).collect()
-        }
-    };
-    for (number, band) in bands.iter_mut().enumerate() {
-        band["band"] = json!(number + 1);
-    }
-    bands
+/// Where the extremes of a band are, as data.
+fn extremes(found: &Extremes) -> Value {
+    let place = |place: Option<Place>| place.map(|place| json!([place.x, place.y]));
+    json!({"minimum": place(found.minimum), "maximum": place(found.maximum)})
+}
+
+/// The product of a band, as data.
+fn product(found: &Product) -> Value {
+    json!({"product": found.value(), "log2": found.log2()})
 }
 
 fn summary(band: &BandSummary, names: &[&str], found: &[f64], ddof: f64) -> Value {

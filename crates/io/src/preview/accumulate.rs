@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use swathe_core::{NodataPolicy, RasterInfo, Sample, TileView, Validity};
 
-use super::Channel;
+use super::{Channel, Shown, labels};
 
 /// Most columns or rows of a box that are looked at.
 pub(super) const LOOKED_AT: usize = 16;
@@ -91,10 +91,11 @@ fn add_samples<T: Sample>(row: &[T], valid: &[u8], channel: &Channel) -> (f64, u
     let (mut sum, mut count) = (0.0, 0);
     for (&sample, &valid) in row.iter().zip(valid) {
         let value = sample.to_f64();
-        let value = match &channel.table {
+        let value = match &channel.shown {
+            Shown::Value => value,
             // An index past the table's end is no colour.
-            Some(table) => table.get(value as usize).copied().unwrap_or(f64::NAN),
-            None => value,
+            Shown::Index(table) => table.get(value as usize).copied().unwrap_or(f64::NAN),
+            Shown::Label(part) => labels::colour(value)[*part],
         };
         if valid != 0 && value.is_finite() {
             sum += value;

@@ -313,3 +313,31 @@ fn pictures_stand_side_by_side() {
         (Channels::Gray, vec![10, 255, 255, 255, 255, 10, 20, 255, 255, 255, 255, 20])
     );
 }
+
+#[test]
+fn labels_have_colours_of_their_own() {
+    let mut memory = Memory::grey::<u32>(3, &[0, 1, 2, 2, 70_000, 1]);
+    let options = |colours| PreviewOptions { colours, ..PreviewOptions::default() };
+    let picture = preview(&memory, &options(Colours::Labels)).unwrap();
+    assert_eq!(picture.channels, Channels::Rgb);
+    let pixels = picture.pixels.chunks_exact(3).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let colour = |label: f64| labels::colour(label).map(|part| part as u8).to_vec();
+    assert_eq!(pixels, [0.0, 1.0, 2.0, 2.0, 70_000.0, 1.0].map(colour));
+    // By itself only where the band says what it holds.
+    assert_eq!(preview(&memory, &options(Colours::Auto)).unwrap().channels, Channels::Gray);
+    memory.info.metadata.items.push(swathe_core::MetadataItem {
+        name: "DESCRIPTION".into(),
+        value: "label".into(),
+        band: Some(0),
+        role: "description".into(),
+        domain: String::new(),
+    });
+    assert_eq!(preview(&memory, &options(Colours::Auto)).unwrap(), picture);
+    assert_eq!(preview(&memory, &options(Colours::Grey)).unwrap().channels, Channels::Gray);
+    let real = Memory::grey::<f32>(1, &[1.0]);
+    let refused = preview(&real, &options(Colours::Labels)).unwrap_err();
+    assert!(
+        refused.kind() == ErrorKind::Usage && refused.to_string().contains("cast --type i32"),
+        "{refused}"
+    );
+}

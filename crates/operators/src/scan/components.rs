@@ -4,8 +4,8 @@
 use std::marker::PhantomData;
 
 use swathe_core::{
-    BothWays, Error, NodataPolicy, RasterInfo, Result, Sample, SampleType, Size, TileMut, TileView, Validity,
-    with_sample,
+    BothWays, Error, MetadataItem, NodataPolicy, RasterInfo, Result, Sample, SampleType, Size, TileMut,
+    TileView, Validity, with_sample,
 };
 
 use super::forest::{Forest, MOST_LABELS};
@@ -46,10 +46,18 @@ pub(super) fn bind(info: &RasterInfo, wanted: Wanted) -> Result<Box<dyn BothWays
             info.bands
         )));
     }
-    let mut output = info.clone();
-    output.sample_type = SampleType::U32;
+    let mut output = info.with_new_values(SampleType::U32);
     output.mask = false;
     output.nodata = None;
+    // What tells other programs, and a preview, that these are no amounts.
+    output.metadata.items.retain(|item| item.role != "description");
+    output.metadata.items.push(MetadataItem {
+        name: "DESCRIPTION".into(),
+        value: "label".into(),
+        band: Some(0),
+        role: "description".into(),
+        domain: String::new(),
+    });
     Ok(with_sample!(info.sample_type, T => {
         let background = wanted.background.map(swathe_core::Scalar::Float).and_then(T::from_scalar);
         Box::new(Components::<T> { input: info.clone(), output, wanted, background, sample: PhantomData })
