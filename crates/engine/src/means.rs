@@ -1,6 +1,6 @@
 //! What a run may use, and the tiles and workers that are chosen for a sweep within that.
 
-use swathe_core::{Destination, Error, RasterInfo, Result, Size};
+use swathe_core::{Destination, Error, Result, Size};
 
 use crate::account::{Largest, Work, stretches};
 use crate::grid::TileGrid;
@@ -8,23 +8,23 @@ use crate::limits::Limits;
 use crate::pipeline::{Chain, Graph, Part};
 use crate::report::{AccountLine, RunOptions};
 
-/// The work that one more tile costs by itself (handing out, maps, wake-ups), in pixels computed.
-const TILE_OVERHEAD: f64 = 10_000.0;
+/// What one more tile takes by itself (handing out, calls, a line of the journal), in nanoseconds.
+const TILE: f64 = 10_000.0;
 /// The same where nothing is written.
-const GATHERED_TILE_OVERHEAD: f64 = 3_000.0;
-/// What one more stretch of a file costs (a map or a call), in pixels computed.
-const STRETCH_OVERHEAD: f64 = 1_000.0;
-/// What reading a pixel costs, in pixels computed.
-const READ_COST: f64 = 0.5;
-/// The same where it is read straight into a tile and nothing is written: `stats` in tiles of one block of 256 x 256 takes 0.92 of the
-/// time of tiles of 4096 x 256.
-const STRAIGHT_READ_COST: f64 = 0.3;
-/// Bytes of one worker's tile, in, out and between, from which on it falls out of the processor's caches, and what every doubling
-/// costs from there. Measured with a gaussian of 11 x 11 on `u16`: tiles of 2048 x 512 and 1024 x 1024 took the least
-/// time, 16384 x 256 took 1.5 times as long. With what is handed on from stage to stage counted in, `enhanced-lee ! gaussian !
-/// cast` runs in tiles of 1024 x 256, which take 0.85 of the CPU time of 1024 x 1024.
-const CACHE_BYTES: f64 = 4.5e6;
-const CACHE_MISS_COST: f64 = 0.15;
+const GATHERED_TILE: f64 = 3_000.0;
+/// What one more stretch of a file takes (a map or a call), in nanoseconds.
+const STRETCH: f64 = 1_000.0;
+/// What it takes to read a byte, in nanoseconds. `mean` of 3 x 3 over blocks of 256 x 256 `u16`, in tiles of 256, 512, 1024, 2048 and
+/// 4096 columns by 256 rows, takes 1.37, 1.19, 1.07, 1 and 1.02 times as long: the halo on each side is one block more.
+const READ_BYTE: f64 = 0.14;
+/// The same where it is read straight into a tile.
+const STRAIGHT_BYTE: f64 = 0.12;
+/// Bytes that one stage of a worker's tile looks at and makes, from which on it falls out of the processor's caches (1 MiB of a core and 32 MiB of
+/// all, on the machine measured on), and what every doubling takes from there, for each of these bytes, in nanoseconds. CPU time of
+/// tiles of 1024 x 256, 2048 x 256 and 4096 x 256: NDVI, of 2 to 8 MB, 1, 1.04 and 1.33; `sobel`, 1.5 to 6 MB, 1, 1.02, 1.48;
+/// `enhanced-lee`, as many, 1, 1.04, 1.21; `erode` of 15 x 15, 1 to 4 MB, 1.06, 1, 1.02.
+const CACHE_BYTES: f64 = 2.5e6;
+const CACHE_MISS: f64 = 0.15;
 
 /// The most pixels that a stripe is wide. What is kept for the next row of tiles grows with it; the blocks on both sides of its
 /// edges are decoded twice, 3 % of all with blocks of 256.
@@ -292,26 +292,26 @@ fn candidates(sweep: Part<'_>) -> Vec<Size> {
         .collect()
 }
 
-/// What computing the whole output costs with this grid, in pixels computed.
+/// The nanoseconds that computing the whole output costs with this grid.
 fn cost(sweep: Part<'_>, grid: &TileGrid, workers: usize) -> f64 {
     let work = Work::of(sweep.chain, grid);
     let tile = grid.typical();
-    let pixel_bytes = |info: &RasterInfo| (info.bands * info.sample_type.size()) as f64;
     let pixels = tile.size().pixels() as f64;
-    let ends =
-        work.read * pixel_bytes(sweep.chain.source.info()) + pixels * pixel_bytes(sweep.chain.output());
-    let bytes = ends + work.handed_on;
-    let out_of_cache = 1.0 + CACHE_MISS_COST * (bytes / CACHE_BYTES).log2().max(0.0);
-    let written = stretches(tile, sweep.destination.block(), sweep.chain.output().size);
-    let (reading, by_itself) = if sweep.destination.file_bytes() == 0 {
-        let reading = (work.read - work.straight) * READ_COST + work.straight * STRAIGHT_READ_COST;
-        (reading, work.stretches * STRETCH_OVERHEAD + GATHERED_TILE_OVERHEAD)
+    let missed = |bytes: f64| CACHE_MISS * (bytes / CACHE_BYTES).log2().max(0.0) * bytes;
+    let missed = if work.held.is_empty() {
+        missed(2.0 * sweep.chain.output().kind().bytes(tile) as f64)
     } else {
-        (work.read * READ_COST, (work.stretches + written) * STRETCH_OVERHEAD + TILE_OVERHEAD)
+        work.held.iter().map(|&bytes| missed(bytes)).sum()
     };
-    let for_pixels = (work.computed + reading) * out_of_cache;
+    let (written, by_itself) = if sweep.destination.file_bytes() == 0 {
+        (0.0, GATHERED_TILE)
+    } else {
+        (stretches(tile, sweep.destination.block(), sweep.chain.output().size), TILE)
+    };
+    let reading = work.touched * READ_BYTE + work.straight * STRAIGHT_BYTE;
+    let by_itself = (work.stretches + written) * STRETCH + by_itself;
     // Tiles at the edge are smaller, but cost as much by themselves; the last ones of a run leave workers idle, half a
     // tile for each on the average.
     let whole = grid.pixels() as f64 / pixels;
-    for_pixels * (whole + workers as f64 / 2.0) + by_itself * grid.count() as f64
+    (work.nanoseconds + reading + missed) * (whole + workers as f64 / 2.0) + by_itself * grid.count() as f64
 }

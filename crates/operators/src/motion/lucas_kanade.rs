@@ -89,6 +89,10 @@ impl Operator for LucasKanade {
         Edge::Extend(Boundary::Nearest)
     }
 
+    fn pixel_nanoseconds(&self) -> f64 {
+        11.0
+    }
+
     fn scratch_bytes(&self, output: Size) -> usize {
         let width = output.width + 2 * (self.options.radius + 1);
         let size = RealSums::scratch(ScratchSize::new(), self.window(), self.all_sums(output.width));
