@@ -327,7 +327,15 @@ impl Journal for FileJournal {
     fn close(self: Box<Self>) -> Result<()> {
         let _ = fs::remove_file(&self.names.carry);
         if self.receipt {
-            fs::rename(&self.names.journal, &self.names.receipt).map_err(|error| self.cannot(error))?;
+            fs::rename(&self.names.journal, &self.names.receipt).map_err(|error| {
+                Error::io(
+                    format_args!(
+                        "the output is complete and in place, but its journal `{}` cannot become its receipt",
+                        self.names.journal.display()
+                    ),
+                    error,
+                )
+            })?;
             if self.flush {
                 flush_folder(&self.names.receipt);
             }
