@@ -72,9 +72,6 @@ pub enum Sharing {
 
 /// What the shards of an output left, while they are put together.
 pub trait Shards {
-    /// How many there are.
-    fn count(&self) -> usize;
-
     /// The stretches of the next tile of a shard (from 0), in its order, proved as far as that is asked for.
     ///
     /// # Errors

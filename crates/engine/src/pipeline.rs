@@ -182,9 +182,13 @@ pub(crate) struct Part<'a> {
 impl Part<'_> {
     /// The rows of the result that are computed; all of them for a shard that has none, which are planned and not run.
     pub(crate) fn rows(&self) -> Range<usize> {
-        let all = 0..self.chain.output().size.height;
-        let rows = self.shard.map(|shard| shard.rows(all.end, self.destination.block().height));
-        rows.filter(|rows| !rows.is_empty()).unwrap_or(all)
+        let rows = self.shard.map(|shard| self.rows_of(shard));
+        rows.filter(|rows| !rows.is_empty()).unwrap_or(0..self.chain.output().size.height)
+    }
+
+    /// The rows of the result that are a shard's.
+    pub(crate) fn rows_of(&self, shard: Shard) -> Range<usize> {
+        shard.rows(self.chain.output().size.height, self.destination.block().height)
     }
 }
 

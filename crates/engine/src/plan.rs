@@ -182,7 +182,7 @@ impl Means<'_> {
         let destination = sweep.destination;
         let height = sweep.chain.output().size.height;
         let shard = sweep.shard.map(|shard| {
-            let rows = shard.rows(height, destination.block().height);
+            let rows = sweep.rows_of(shard);
             ShardSummary {
                 number: shard.number,
                 count: shard.count,

@@ -207,7 +207,7 @@ impl Plan {
             }
         };
         let output = chain.output();
-        let pixels = if count == 0 { 0 } else { grid.pixels() * output.bands as u64 };
+        let pixels = if count == 0 { 0 } else { grid.pixels() };
         let pixels_before = (0..tiles.start).map(|tile| grid.nth(tile).size().pixels() as u64).sum();
         let shared = Shared {
             chain: &chain,
@@ -219,7 +219,7 @@ impl Plan {
             observer,
             cancel,
             tiles: count,
-            pixels: if count == 0 { 0 } else { grid.pixels() },
+            pixels,
             tiles_done,
             pixels_done: AtomicU64::new(pixels_before),
             failed: AtomicBool::new(false),
@@ -234,7 +234,7 @@ impl Plan {
         let done = tiles_done.load(Ordering::Relaxed);
         if done < end {
             let kept = if journal.is_some() && resumable { "" } else { "; nothing was kept" };
-            return Err(Error::interrupted(format!("stopped after {done} of {} tiles{kept}", count)));
+            return Err(Error::interrupted(format!("stopped after {done} of {count} tiles{kept}")));
         }
         for source in chain.sources() {
             source.check_unchanged()?;
@@ -267,7 +267,7 @@ impl Plan {
             written_bytes: written_bytes.max(output_bytes),
             output_bytes,
             measured_peak_bytes: memory::peak_resident_bytes(),
-            pixels_per_second: pixels as f64 / wall_seconds,
+            pixels_per_second: (pixels * output.bands as u64) as f64 / wall_seconds,
             plan: summary,
             found,
             passes_before: Vec::new(),

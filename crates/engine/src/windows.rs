@@ -57,8 +57,11 @@ impl Assembly {
             let (x, y) = (columns.place(window.x, window.width), rows.place(window.y, window.height));
             Window::new(x, y, window.width, window.height)
         };
-        let needs = needs.into_iter().map(|need| (place(need.buffer()), need));
-        let needs = needs.map(|(place, need)| (need, place)).collect::<Vec<_>>();
+        let placed = |need: InputNeed| {
+            let place = place(need.buffer());
+            (need, place)
+        };
+        let needs = needs.into_iter().map(placed).collect::<Vec<_>>();
         let pieces = needs.iter().flat_map(|(need, place)| {
             let (x, y) = (place.x - need.buffer().x, place.y - need.buffer().y);
             need.pieces().map(move |piece| Piece { place: piece.place.shift(x, y), ..piece })

@@ -23,8 +23,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use swathe_core::{
-    Error, ErrorKind, Footprint, Journal, Keep, MAKE_ROOM, Naming, Part, Position, Result, Shard, Sharing,
-    Size,
+    Error, ErrorKind, Footprint, Journal, Keep, Naming, Part, Position, Result, Shard, Sharing, Size,
 };
 
 use self::lock::{Lock, lock};
@@ -168,10 +167,7 @@ impl Keep for Keeping {
 impl Keeping {
     /// Begins anew: whatever another run left is removed.
     fn begin(&self, mut file: File, header: &Value) -> Result<File> {
-        let cannot = |error| {
-            Error::io(format_args!("cannot write the journal `{}`", self.names.journal.display()), error)
-                .where_full(MAKE_ROOM)
-        };
+        let cannot = |error| self.names.cannot_write_journal(error);
         let known = file.metadata().map_err(cannot)?.len() > 0;
         if !self.shares() && self.names.partial.exists() {
             if !known && !self.is_shard_done() {
@@ -228,8 +224,7 @@ struct FileJournal {
 
 impl FileJournal {
     fn cannot(&self, error: std::io::Error) -> Error {
-        Error::io(format_args!("cannot write the journal `{}`", self.names.journal.display()), error)
-            .where_full(MAKE_ROOM)
+        self.names.cannot_write_journal(error)
     }
 
     fn append(&self, entry: &Value) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The promises: how an output is cut, by how many it is computed, with how much memory and on what processor never
 //! shows in it. Each law says how it was broken.
 
-use swathe_core::{Error, OperatorSpec, RasterInfo, Result, SampleType, Scalar, Size};
+use swathe_core::{OperatorSpec, RasterInfo, Result, SampleType, Scalar, Size};
 use swathe_operators::{CpuLevel, force_level};
 
 use crate::chain::{Step, words};
@@ -70,23 +70,7 @@ pub fn tiling_is_invisible(subject: &Subject, ways: &[Way]) -> Kept {
     for way in ways {
         let found = engine::run(&subject.raster, &subject.steps, way);
         let found = not_a_bug(found, subject, way)?;
-        match (&expected, found) {
-            (Ok(expected), Ok(found)) => {
-                if let Some(difference) = expected.difference(&found) {
-                    return Err(format!("{subject}: plain and {way:?}: {difference}"));
-                }
-            }
-            (Err(expected), Err(found)) if expected.kind() == found.kind() => {}
-            (expected, found) => {
-                let word = |failed: bool| if failed { "fails" } else { "succeeds" };
-                return Err(format!(
-                    "{subject}: the plain executor {}, {way:?} {}: {}",
-                    word(expected.is_err()),
-                    word(found.is_err()),
-                    expected.as_ref().err().or(found.as_ref().err()).map_or(String::new(), Error::to_string)
-                ));
-            }
-        }
+        agree(subject, ("the plain executor", &expected), (&format!("{way:?}"), &found))?;
     }
     Ok(())
 }
@@ -100,19 +84,9 @@ pub fn shards_are_invisible(subject: &Subject, ways: &[Way], counts: &[u64]) -> 
     let expected = not_a_bug(expected, subject, "the plain executor")?;
     for &count in counts {
         let found = engine::run_in_shards(&subject.raster, &subject.steps, ways, count);
-        match (&expected, not_a_bug(found, subject, format!("{count} shards"))?) {
-            (Ok(expected), Ok(found)) => {
-                if let Some(difference) = expected.difference(&found) {
-                    return Err(format!("{subject}: plain and {count} shards: {difference}"));
-                }
-            }
-            (Err(expected), Err(found)) if expected.kind() == found.kind() => {}
-            (expected, found) => {
-                let word = |failed: bool| if failed { "fails" } else { "succeeds" };
-                let (plain, shards) = (word(expected.is_err()), word(found.is_err()));
-                return Err(format!("{subject}: the plain executor {plain}, {count} shards: it {shards}"));
-            }
-        }
+        let shards = format!("{count} shards");
+        let found = not_a_bug(found, subject, &shards)?;
+        agree(subject, ("the plain executor", &expected), (&shards, &found))?;
     }
     Ok(())
 }
@@ -126,18 +100,8 @@ pub fn fusion_is_invisible(subject: &Subject, way: &Way) -> Kept {
     let one_by_one = subject.steps.iter().try_fold(subject.raster.clone(), |raster, step| {
         engine::run(&raster, std::slice::from_ref(step), way)
     });
-    match (fused, not_a_bug(one_by_one, subject, "one by one")?) {
-        (Ok(fused), Ok(single)) => match single.difference(&fused) {
-            Some(difference) => Err(format!("{subject}: one by one and fused, {way:?}: {difference}")),
-            None => Ok(()),
-        },
-        (Err(fused), Err(single)) if fused.kind() == single.kind() => Ok(()),
-        (fused, single) => Err(format!(
-            "{subject}: fused {:?}, one by one {:?}",
-            fused.err().map(|error| error.to_string()),
-            single.err().map(|error| error.to_string())
-        )),
-    }
+    let one_by_one = not_a_bug(one_by_one, subject, "one by one")?;
+    agree(subject, ("one by one", &one_by_one), (&format!("fused, {way:?}"), &fused))
 }
 
 /// Every level of vector instructions that this CPU has gives the same output.
@@ -152,17 +116,28 @@ pub fn cpu_levels_agree(subject: &Subject) -> Kept {
     let least = not_a_bug(at(0), subject, "the least level")?;
     for (index, level) in CpuLevel::available().iter().enumerate().skip(1) {
         let name = level.name();
-        match (&least, not_a_bug(at(index), subject, name)?) {
-            (Ok(least), Ok(other)) => {
-                if let Some(difference) = least.difference(&other) {
-                    return Err(format!("{subject}: the least level and {name}: {difference}"));
-                }
-            }
-            (Err(least), Err(other)) if least.kind() == other.kind() => {}
-            _ => return Err(format!("{subject}: the least level and {name}: only one of them fails")),
-        }
+        let other = not_a_bug(at(index), subject, name)?;
+        agree(subject, ("the least level", &least), (name, &other))?;
     }
     Ok(())
+}
+
+/// Two runs gave the same output, or failed for reasons of one kind; each with what it is called.
+fn agree(subject: &Subject, one: (&str, &Result<Raster>), other: (&str, &Result<Raster>)) -> Kept {
+    match (one.1, other.1) {
+        (Ok(first), Ok(second)) => match first.difference(second) {
+            Some(difference) => Err(format!("{subject}: {} and {}: {difference}", one.0, other.0)),
+            None => Ok(()),
+        },
+        (Err(first), Err(second)) if first.kind() == second.kind() => Ok(()),
+        (first, second) => {
+            let word = |result: &Result<Raster>| match result {
+                Ok(_) => "succeeds".to_owned(),
+                Err(error) => format!("fails ({error})"),
+            };
+            Err(format!("{subject}: {} {}, {} {}", one.0, word(first), other.0, word(second)))
+        }
+    }
 }
 
 /// An operator may say no to pixel values; a bug, or memory that shows, breaks every law.
@@ -256,8 +231,8 @@ fn content(mut info: RasterInfo, number: usize) -> (RasterInfo, Content) {
 mod tests {
     use super::*;
     use swathe_core::{
-        Bind, Boundary, Documentation, Edge, Frame, Group, Halo, Operator, Parameter, TileMut, TileView,
-        Window,
+        Bind, Boundary, Documentation, Edge, Error, Frame, Group, Halo, Operator, Parameter, TileMut,
+        TileView, Window,
     };
 
     /// The ways in which an operator can break a promise.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use swathe_core::{Shard, Sharing};
+use swathe_core::{Error, MAKE_ROOM, Shard, Sharing};
 
 /// The files beside an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,12 @@ impl KeptNames {
     /// Those of the output of a name that may be a link.
     pub(crate) fn of_named(path: &str) -> Self {
         KeptNames::of(&fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path)))
+    }
+
+    /// That the journal cannot be written, with the way out where its disk is full.
+    pub(super) fn cannot_write_journal(&self, error: std::io::Error) -> Error {
+        let told = format_args!("cannot write the journal `{}`", self.journal.display());
+        Error::io(told, error).where_full(MAKE_ROOM)
     }
 }
 

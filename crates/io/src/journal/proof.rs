@@ -251,7 +251,8 @@ pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
     let names = KeptNames::of_named(output);
     let folder = names.journal.parent().unwrap_or(Path::new(".")).to_owned();
     let is_of_this = |path: &Path| {
-        completed(path).filter(|(header, _)| differences(about, header).is_empty()).map(|(_, files)| files)
+        let (header, files) = completed(&File::open(path).ok()?)?;
+        differences(about, &header).is_empty().then_some(files)
     };
     let is_there = |files: &[Value], path: &Path| {
         files.iter().all(|file| wrong_file(&folder, file).is_none() && !lacks_files(&folder, file, path))
@@ -275,9 +276,8 @@ pub fn settle(output: &str, about: &Map<String, Value>) -> Result<Settled> {
 }
 
 /// The header of a journal of a complete output and the files that it names.
-fn completed(path: &Path) -> Option<(Value, Vec<Value>)> {
-    let file = File::open(path).ok()?;
-    let mut entries = lines::Lines::new(&file);
+pub(super) fn completed(file: &File) -> Option<(Value, Vec<Value>)> {
+    let mut entries = lines::Lines::new(file);
     let (header, _) = entries.next()?;
     let (last, _) = entries.last()?;
     Some((header, last["complete"].as_array()?.clone()))

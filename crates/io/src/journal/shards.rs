@@ -16,6 +16,7 @@ use swathe_core::{Error, ErrorKind, Extent, Result, Shard, Shards, Sharing, Size
 
 use super::lock::{Lock, lock};
 use super::names::{KeptNames, differences, shard_file, shared_file};
+use super::proof::completed;
 use super::stored::Stored;
 use super::{Keeping, lines, remove, tile_of};
 
@@ -288,11 +289,9 @@ impl OneShard {
         };
         // Where a shard is computed again, its receipt is of no use.
         let receipt = receipt.filter(|_| state == ShardState::Missing).and_then(|file| {
-            let is_complete = lines::Lines::new(&file).last()?.0.get("complete").is_some();
+            let (header, _) = completed(&file)?;
             io::Seek::rewind(&mut &file).ok()?;
-            let header = lines::Lines::new(&file).next()?.0;
-            io::Seek::rewind(&mut &file).ok()?;
-            is_complete.then_some((file, header))
+            Some((file, header))
         });
         let state = if receipt.is_some() { ShardState::Done } else { state };
         Ok(OneShard { shard, state, receipt })
@@ -305,12 +304,9 @@ pub fn is_shard_done(output: &str, shard: Shard, about: &Map<String, Value>) -> 
     let names = KeptNames::of_shard(&path, shard, Sharing::OwnFiles);
     let pixels = names.partial.exists() || shared_file(&path).exists();
     let done = || {
-        let file = File::open(&names.receipt).ok()?;
-        let mut entries = lines::Lines::new(&file);
-        let (header, _) = entries.next()?;
-        let (last, _) = entries.last()?;
+        let (header, _) = completed(&File::open(&names.receipt).ok()?)?;
         let same = header["shard"] == json!([shard.number, shard.count]);
-        Some(same && last.get("complete").is_some() && differences(about, &header).is_empty())
+        Some(same && differences(about, &header).is_empty())
     };
     pixels && !names.journal.exists() && done().unwrap_or(false)
 }
@@ -396,10 +392,6 @@ impl Parts<'_> {
 }
 
 impl Shards for Parts<'_> {
-    fn count(&self) -> usize {
-        self.journals.len()
-    }
-
     fn next(&mut self, shard: usize) -> Result<Vec<Extent>> {
         let extents = self.journals[shard].next();
         let number = self.journals[shard].next;

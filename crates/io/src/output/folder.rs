@@ -38,6 +38,8 @@ pub(crate) struct FolderPlace {
     folder: PathBuf,
     mode: Option<u32>,
     begin: Begin,
+    /// Where it lies until it is complete.
+    partial: PathBuf,
 }
 
 impl FolderPlace {
@@ -81,7 +83,8 @@ impl FolderPlace {
             }
         }
         let begin = if existing == Existing::Mended { Begin::Mended } else { Begin::Unkept };
-        Ok(FolderPlace { path: target, name: path.to_owned(), folder, mode, begin })
+        let partial = KeptNames::of(&target).partial;
+        Ok(FolderPlace { path: target, name: path.to_owned(), folder, mode, begin, partial })
     }
 
     /// Has the folder begun under a name that stays, or gone on with behind `position`.
@@ -91,13 +94,8 @@ impl FolderPlace {
 
     /// Has the folder written together with others.
     #[must_use]
-    pub(crate) fn together(self) -> Self {
-        FolderPlace { begin: Begin::Shared, ..self }
-    }
-
-    /// Where all who write it together find it.
-    fn shared(&self) -> PathBuf {
-        shared_file(&self.path)
+    pub(crate) fn shared(self) -> Self {
+        FolderPlace { begin: Begin::Shared, partial: shared_file(&self.path), ..self }
     }
 
     /// The name as the user gave it.
@@ -134,16 +132,16 @@ enum PartialFolder {
 
 impl PartialFolder {
     fn begin(place: &FolderPlace) -> io::Result<Self> {
-        let partial = KeptNames::of(&place.path).partial;
+        let partial = place.partial.clone();
         match place.begin {
             Begin::Unkept => PartialFolder::temporary(place),
             Begin::Kept | Begin::KeptOver => {
                 fs::create_dir(&partial)?;
                 Ok(PartialFolder::Kept(partial))
             }
-            Begin::Shared => match fs::create_dir(place.shared()) {
+            Begin::Shared => match fs::create_dir(&partial) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                _ => Ok(PartialFolder::Kept(place.shared())),
+                _ => Ok(PartialFolder::Kept(partial)),
             },
             Begin::Resumed => Ok(PartialFolder::Kept(partial)),
             Begin::Mended => Ok(PartialFolder::Kept(place.path.clone())),
@@ -260,7 +258,7 @@ impl OutputFolder {
 
     /// Keeps the bytes that wait to be written to the disk under the limit.
     fn start_writeback(&self, file: File, bytes: u64) {
-        if self.writeback == WriteBackRule::default() {
+        if self.writeback.at_once().is_none() {
             return;
         }
         mapping::start_writeback(&file, 0..bytes);

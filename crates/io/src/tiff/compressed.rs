@@ -167,7 +167,8 @@ struct CompressedSink {
 impl CompressedSink {
     /// Appends the blocks of a tile from the file of a shard, which is laid out as this one, and writes where they are now.
     fn copy_blocks(&self, window: Window, tile: &ShardTile<'_>, footprint: &mut Footprint) -> Result<u64> {
-        let (page, block) = (self.pages.first(), self.layout_block());
+        let page = self.pages.first();
+        let block = page.image.grid.layout.block;
         let encoded = tile.extents.iter().filter(|extent| extent.offset >= self.pages.end);
         let bytes = encoded.clone().map(|extent| extent.length.saturating_mul(extent.count)).sum::<u64>();
         let start = self.appender.take_place(bytes);
@@ -199,10 +200,6 @@ impl CompressedSink {
             )));
         }
         Ok(place)
-    }
-
-    fn layout_block(&self) -> Size {
-        self.pages.first().image.grid.layout.block
     }
 }
 

@@ -566,6 +566,6 @@ impl Part {
         let is_it = |(id, _): &&(u16, u64)| offsets == matches!(*id, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
         let table = self.head.tables.iter().find(is_it);
         let &(_, table) = table.ok_or_else(|| Error::bug("a directory has no table of its blocks"))?;
-        Ok((table, if self.grid.wide_value(offsets, self.big) { 8 } else { 4 }))
+        Ok((table, self.grid.value_bytes(offsets, self.big)))
     }
 }

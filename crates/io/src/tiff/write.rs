@@ -24,6 +24,11 @@ const ALIGNMENT: u64 = 4096;
 /// Bytes that are put together, summed up and written at once: they stay in the processor's cache from one to the other.
 const AT_ONCE: usize = 256 << 10;
 
+/// Whether a table is that of where blocks lie, and not of how long they are.
+fn holds_offsets(table: u16) -> bool {
+    matches!(table, tag::TILE_OFFSETS | tag::STRIP_OFFSETS)
+}
+
 /// How an uncompressed TIFF is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TiffLayout {
@@ -37,7 +42,7 @@ pub(crate) struct TiffLayout {
     pub(crate) big: Option<bool>,
     /// How bytes get into the file.
     pub(crate) method: WriteMethod,
-    /// The most bytes that may wait to be written to the disk; `None` leaves it to the kernel.
+    /// When what is written goes to the disk.
     pub(crate) writeback: WriteBackRule,
 }
 
@@ -145,8 +150,13 @@ impl Grid {
     }
 
     /// Whether a table's values have 64 bits.
-    pub(crate) fn wide_value(&self, offsets: bool, big: bool) -> bool {
+    fn wide_value(&self, offsets: bool, big: bool) -> bool {
         big && (offsets || self.block_bytes() > u32::MAX as usize)
+    }
+
+    /// Bytes of a value in the table of offsets, or in that of byte counts.
+    pub(crate) fn value_bytes(&self, offsets: bool, big: bool) -> usize {
+        if self.wide_value(offsets, big) { 8 } else { 4 }
     }
 
     /// Fills a block from a tile that covers it.
@@ -291,8 +301,8 @@ impl Grid {
         let across = self.across() as u64;
         let blocks = self.blocks();
         for &(tag, place) in &head.tables {
-            let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
-            let size = if self.wide_value(offsets, big) { 8 } else { 4 };
+            let offsets = holds_offsets(tag);
+            let size = self.value_bytes(offsets, big);
             let mut bytes = Vec::with_capacity(VALUES * size);
             for first in (0..blocks).step_by(VALUES) {
                 bytes.clear();
@@ -328,17 +338,13 @@ impl Grid {
         for &(tag, place) in &head.tables {
             let inside = place.checked_sub(at).and_then(|inside| usize::try_from(inside).ok());
             let Some(inside) = inside.filter(|&inside| inside < head.bytes.len()) else { continue };
-            let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
-            let size = if self.wide_value(offsets, big) { 8 } else { 4 };
             file.write_at(at + from as u64, &head.bytes[from..inside], footprint)?;
-            from = inside + size * self.blocks() as usize;
+            from = inside + self.value_bytes(holds_offsets(tag), big) * self.blocks() as usize;
         }
         file.write_at(at + from as u64, &head.bytes[from..], footprint)?;
         let behind = head.tables.iter().filter(|(_, place)| *place >= at + head.bytes.len() as u64);
         for &(tag, place) in behind {
-            let offsets = matches!(tag, tag::TILE_OFFSETS | tag::STRIP_OFFSETS);
-            let size = if self.wide_value(offsets, big) { 8 } else { 4 };
-            let end = place + size * self.blocks();
+            let end = place + self.value_bytes(holds_offsets(tag), big) as u64 * self.blocks();
             if !end.is_multiple_of(8) {
                 file.write_zeros(end..end.next_multiple_of(8), footprint)?;
             }

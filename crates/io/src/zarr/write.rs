@@ -55,7 +55,7 @@ pub(crate) struct ZarrDestination {
 /// As [`FolderPlace::new`] and [`masked_sample`]; Usage, for ways of storing that Zarr has not; Limit, for blocks that are too large.
 pub(crate) fn plan(path: &str, info: &RasterInfo, options: &OutputOptions) -> Result<ZarrDestination> {
     let place = FolderPlace::new(path, options.existing, &options.inputs, is_store)?;
-    let place = if options.shards.is_some() { place.together() } else { place };
+    let place = if options.shards.is_some() { place.shared() } else { place };
     let shards = match options.shards {
         Some(InShards::One(shard)) => shard.count,
         _ => 1,

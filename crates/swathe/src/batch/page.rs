@@ -135,7 +135,7 @@ fn chart(caption: &str, values: &[(f64, f64)], line: Option<(f64, &str)>) -> Str
     let x = |seconds: f64| LEFT + seconds / end * (right - LEFT);
     let y = |value: f64| base - value / top * (base - TOP);
     let mut inside = String::new();
-    let step = step_of(top, &[1.0, 2.0, 5.0, 10.0]);
+    let step = step_of(top);
     for value in (0..).map(|index| f64::from(index) * step).take_while(|&value| value <= top) {
         let (at, text) = (y(value), numeral(value, step));
         inside += &format!(
@@ -150,7 +150,7 @@ fn chart(caption: &str, values: &[(f64, f64)], line: Option<(f64, &str)>) -> Str
         ..10_800.0 => (60.0, "min"),
         _ => (3600.0, "h"),
     };
-    let step = step_of(end / unit, &[1.0, 2.0, 5.0, 10.0]);
+    let step = step_of(end / unit);
     for time in (0..).map(|index| f64::from(index) * step).take_while(|&time| time * unit <= end) {
         let (at, text) = (x(time * unit), numeral(time, step));
         inside += &format!(
@@ -183,11 +183,11 @@ fn chart(caption: &str, values: &[(f64, f64)], line: Option<(f64, &str)>) -> Str
     )
 }
 
-/// A step between the marks of an axis up to `most`: a power of ten times one of `parts`, so that there are three to eight.
-fn step_of(most: f64, parts: &[f64]) -> f64 {
+/// A step between the marks of an axis up to `most`: a power of ten times 1, 2 or 5, so that there are three to eight.
+fn step_of(most: f64) -> f64 {
     let power = 10_f64.powf((most / 8.0).log10().floor());
-    let steps = parts.iter().map(|part| part * power);
-    steps.clone().find(|step| most / step <= 8.0).unwrap_or(10.0 * power)
+    let mut steps = [1.0, 2.0, 5.0, 10.0].into_iter().map(|part| part * power);
+    steps.find(|step| most / step <= 8.0).unwrap_or(10.0 * power)
 }
 
 /// A mark of an axis, with as many digits as the step between marks has.
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn marks_are_round_and_few() {
         for most in [0.003, 0.7, 1.0, 3.9, 4.0, 8.1, 23.2, 128.0, 99_999.0] {
-            let step = step_of(most, &[1.0, 2.0, 5.0, 10.0]);
+            let step = step_of(most);
             assert!((3.0..=8.0).contains(&(most / step)), "{most}: {step}");
         }
         assert_eq!((numeral(0.25, 0.05), numeral(30.0, 10.0)), ("0.25".into(), "30".into()));
