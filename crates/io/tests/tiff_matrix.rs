@@ -8,7 +8,7 @@ mod reading;
 
 use std::path::PathBuf;
 
-use reading::{samples, scratch_file};
+use reading::{samples, samples_in_two, scratch_file};
 use swathe_core::Size;
 use swathe_io::{AccessMethod, OpenOptions, open};
 
@@ -56,6 +56,12 @@ fn read_all(fixture: &str) -> usize {
                 let block = source.block();
                 for step in [size, block, Size::new(block.width, 5)] {
                     assert_eq!(parts, samples(source.as_ref(), step)?, "{name}: windows of {step} differ");
+                }
+                // What begins inside a block and ends with it.
+                for left in [1, 5] {
+                    let step = Size::new(block.width, size.height);
+                    let halves = samples_in_two(source.as_ref(), step, left)?;
+                    assert!(parts == halves, "{name}: windows behind {left} differ");
                 }
                 Ok(parts)
             });

@@ -291,7 +291,8 @@ impl Image {
             let length = (count - 1) * stride + end - start;
             let wanted = Window { y: part.wanted.y + done as i64, height: count, ..part.wanted };
             let top = (wanted.y - output.window().y) as usize;
-            let fills_rows = wanted.width == output.window().width && end - start == stride;
+            // Whole bytes of a part may be those of the whole row.
+            let fills_rows = wanted.width == output.window().width && wanted.width == layout.block.width;
             if fills_rows
                 && self.lies_as_in_memory()
                 && file.read_rows_at(from, output, part.plane, top..top + count)?

@@ -3,6 +3,7 @@
 // Every test uses some of it.
 #![allow(dead_code, unreachable_pub)]
 
+use std::ops::Range;
 use std::path::Path;
 
 use swathe_core::{Error, ErrorKind, Result, Scratch, Size, Source, TileBuffer, Window};
@@ -13,15 +14,28 @@ use swathe_io::{OpenOptions, open};
 /// # Errors
 /// What the source returns.
 pub fn samples(source: &dyn Source, step: Size) -> Result<Vec<u8>> {
+    samples_in_two(source, step, 0)
+}
+
+/// The same, where each window is read in two, of which the left one has `left` columns.
+///
+/// # Errors
+/// What the source returns.
+pub fn samples_in_two(source: &dyn Source, step: Size, left: usize) -> Result<Vec<u8>> {
     let info = source.info().clone();
     let (size, bytes) = (info.size, info.sample_type.size());
     let plane = size.pixels() * bytes;
     let mut samples = vec![0_u8; plane * info.bands];
     let (mut scratch, mut tile) = (Scratch::default(), TileBuffer::with_capacity(0));
     let step = Size::new(step.width.min(size.width), step.height.min(size.height));
+    let windows = (0..size.width).step_by(step.width).flat_map(|x| {
+        let (middle, end) = ((x + left).min(size.width), (x + step.width).min(size.width));
+        [x..middle, middle..end]
+    });
+    let columns = windows.filter(|columns| !columns.is_empty()).collect::<Vec<_>>();
     for y in (0..size.height).step_by(step.height) {
-        for x in (0..size.width).step_by(step.width) {
-            let (width, height) = (step.width.min(size.width - x), step.height.min(size.height - y));
+        for &Range { start: x, end } in &columns {
+            let (width, height) = (end - x, step.height.min(size.height - y));
             let window = Window::new(x as i64, y as i64, width, height);
             tile.reset(window, info.kind());
             scratch.reserve(source.scratch_bytes(window.size()));
