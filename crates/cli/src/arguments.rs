@@ -315,6 +315,7 @@ fn with_run_settings(command: Command) -> Command {
         .arg(text("tile", "WxH", "tile size [default: chosen from budget, halo and blocks]"))
         .arg(text("fuse", "auto|always|never", "a chain in one sweep over the disk; auto stores what is between operators in the scratch folder where that takes less time than computing halos again, never always does [default: auto]").value_parser(["auto", "always", "never"]))
         .arg(text("flush", "yes|no", "flush the output to the disk before it gets its name; no leaves that to the kernel [default: yes]").value_parser(["yes", "no"]))
+        .arg(text("reserve", "yes|no", "have the disk keep room for the output before the first tile, for as much as it takes where nothing can be compressed; no begins all the same, and a run that fills the disk stops and can go on [default: yes]").value_parser(["yes", "no"]))
         .arg(text("scratch", "DIR", "the folder for what is kept on disk from one sweep to the next [default: the system's for temporary files]"))
         .arg(text("io", "mmap|pread", "how inputs are read [default: pread]").value_parser(["mmap", "pread"]))
         .arg(text("journal", "yes|no", "write down what is done, so that another run can go on [default: yes]").value_parser(["yes", "no"]))
@@ -357,6 +358,7 @@ pub(crate) fn run_settings_of(matches: &ArgMatches) -> RunSettings {
         tile: text("tile"),
         fuse: text("fuse"),
         flush: text("flush").map(|word| word == "yes"),
+        reserve: text("reserve").map(|word| word == "yes"),
         scratch: text("scratch"),
         io: text("io"),
         // A batch goes on by itself.

@@ -109,8 +109,9 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         lines.push(format!("             {:>12}  {count}{}", bytes(line.bytes_each * line.count), line.what));
     }
     lines.push(format!("  peak     {} predicted", bytes(plan.predicted_peak_bytes)));
+    let at_most = if plan.may_take_less { " at most" } else { "" };
     lines.push(format!(
-        "  traffic  {} to read, {} to write",
+        "  traffic  {} to read, {} to write{at_most}",
         bytes(plan.read_bytes),
         bytes(plan.write_bytes)
     ));
@@ -119,7 +120,7 @@ pub(crate) fn plan(plan: &PlanSummary) -> String {
         lines.push(format!("  scratch  {} in the scratch folder{free}", bytes(plan.scratch_bytes)));
     }
     let free = plan.disk_free_bytes.map_or_else(|| "unknown".into(), bytes);
-    lines.push(format!("  disk     {} needed, {free} free", bytes(plan.disk_needed_bytes)));
+    lines.push(format!("  disk     {} needed{at_most}, {free} free", bytes(plan.disk_needed_bytes)));
     if let Some(estimate) = plan.estimate {
         lines.push(format!(
             "  time     about {}: {} of computing and, where scratch does not stay in memory, {} of disk at {:.0} MB/s",

@@ -96,6 +96,34 @@ fn a_disk_that_another_fills_stops_a_run_that_can_go_on() {
     fill_the_disk_under(SLOW, "o.tif", 4, "6m");
 }
 
+/// Room for the worst case is not there, and not taken where the user says so: what is compressed fits.
+#[test]
+fn what_may_take_less_than_the_worst_case_is_begun_when_asked_for() {
+    let folder = folder();
+    let line = "\"$swathe\" calc out/o.tif A*0 -A a.tif --type u16 --compress zstd";
+    let script = format!(
+        "{line}; echo $?; {line} --reserve no --quiet; echo $?; \"$swathe\" verify out/o.tif > said; echo $?"
+    );
+    let Some(ended) = with_disk(&folder, "size=1m", &script) else { return };
+    let said = text(&ended.stderr);
+    assert_eq!(text(&ended.stdout).split_whitespace().collect::<Vec<_>>(), ["3", "0", "0"], "{said}");
+    assert!(said.contains("or `--reserve no`: compressed, it may fit"), "{said}");
+}
+
+/// Nothing is reserved: the output itself runs out of space.
+#[test]
+fn an_output_without_room_of_its_own_can_go_on() {
+    for (options, size) in [("--compress zstd --block 64x64", "8m"), ("--block 64x64", "6m")] {
+        fill_the_disk_under(&format!("{SLOW} {options} --reserve no"), "o.tif", 4, size);
+    }
+    fill_the_disk_under(
+        &format!("{SLOW} --format cog --compress zstd --block 64x64 --reserve no"),
+        "o.tif",
+        4,
+        "8m",
+    );
+}
+
 #[test]
 fn a_folder_that_cannot_be_written() {
     let folder = folder();

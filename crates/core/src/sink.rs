@@ -113,6 +113,11 @@ pub trait Destination: Send {
         self.file_bytes()
     }
 
+    /// Whether the file may turn out smaller than [`Destination::file_bytes`] says.
+    fn may_take_less(&self) -> bool {
+        false
+    }
+
     /// Begins the file under a name that another run finds again, or goes on with it behind `position`; notes in `head`
     /// what is written before the first tile. The file stays when the sink is dropped.
     ///

@@ -91,6 +91,10 @@ impl<S: Step> Destination for Between<S> {
         self.destination.file_bytes()
     }
 
+    fn may_take_less(&self) -> bool {
+        self.destination.may_take_less()
+    }
+
     fn disk(&self) -> Option<Disk> {
         self.destination.disk()
     }

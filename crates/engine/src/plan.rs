@@ -17,6 +17,7 @@ pub struct Plan {
     pub(crate) graph: Graph,
     pub(crate) grid: TileGrid,
     pub(crate) skip_flush: bool,
+    pub(crate) skip_reserve: bool,
     pub(crate) keep: Option<Box<dyn Keep>>,
     pub(crate) summary: PlanSummary,
     /// What is to be learned first; the graph then only stands in for the one that will be run.
@@ -138,9 +139,19 @@ impl Means<'_> {
             summary.add_preparations(&[PreparationSummary::new(&step, subject.into(), 1, sweep)]);
             before.push(Plan { purpose: subject.into(), ..plan });
         }
-        let skip_flush = self.options.skip_flush;
+        let RunOptions { skip_flush, skip_reserve, .. } = *self.options;
         let purpose = "output".into();
-        Ok(Plan { graph, grid, skip_flush, keep: None, summary, preparing: None, purpose, before })
+        Ok(Plan {
+            graph,
+            grid,
+            skip_flush,
+            skip_reserve,
+            keep: None,
+            summary,
+            preparing: None,
+            purpose,
+            before,
+        })
     }
 
     fn summarise(
@@ -222,6 +233,7 @@ impl Means<'_> {
             account,
             read_bytes: of_rows((stored as f64 * read_factor) as u64),
             write_bytes,
+            may_take_less: destination.may_take_less(),
             disk_needed_bytes: destination.needed_bytes(),
             disk_free_bytes: sweep.destination.disk().map(|disk| disk.free_bytes),
             scratch_bytes: 0,

@@ -17,6 +17,8 @@ pub struct RunOptions {
     pub fusion: Fusion,
     /// Whether the output is left to the kernel to write back in its own time rather than flushed before it gets its name.
     pub skip_flush: bool,
+    /// Whether the run begins even where the disk may not hold the output.
+    pub skip_reserve: bool,
     /// The part of the output that is computed, where it is not all.
     pub shard: Option<swathe_core::Shard>,
 }
@@ -264,7 +266,10 @@ pub struct PlanSummary {
     pub read_bytes: u64,
     /// Bytes that will be written at most.
     pub write_bytes: u64,
-    /// Bytes needed on the output's disk.
+    /// Whether the output may take less, in traffic and on the disk, because it is compressed.
+    #[serde(default)]
+    pub may_take_less: bool,
+    /// Bytes needed on the output's disk, at most.
     pub disk_needed_bytes: u64,
     /// Bytes free on the output's disk, where it can be told.
     pub disk_free_bytes: Option<u64>,

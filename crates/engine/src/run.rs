@@ -156,9 +156,11 @@ impl Plan {
     fn check_disk(&self) -> Result<()> {
         let (destination, needed) = (&self.graph.destination, self.summary.disk_needed_bytes);
         let along = if self.summary.stored.is_empty() { "" } else { " with what is stored between sweeps" };
+        let may_fit =
+            if destination.may_take_less() { ", or `--reserve no`: compressed, it may fit" } else { "" };
         match destination.disk() {
-            Some(disk) if disk.free_bytes < needed => Err(Error::limit(format!(
-                "`{}`{along} needs {} MiB, and {} MiB are free on its disk; {MAKE_ROOM}",
+            Some(disk) if disk.free_bytes < needed && !self.skip_reserve => Err(Error::limit(format!(
+                "`{}`{along} needs {} MiB, and {} MiB are free on its disk; {MAKE_ROOM}{may_fit}",
                 destination.name(),
                 needed.div_ceil(1 << 20),
                 disk.free_bytes >> 20

@@ -133,6 +133,8 @@ pub struct OutputOptions {
     pub method: WriteMethod,
     /// When what is written goes to the disk.
     pub writeback: WriteBackRule,
+    /// Whether the output is begun without room on the disk that is kept for it.
+    pub unreserved: bool,
     /// Whether the output is computed in shards.
     pub shards: Option<InShards>,
     /// Files that must not be the output.
@@ -310,7 +312,7 @@ pub fn plan_output(path: &str, info: &RasterInfo, options: &OutputOptions) -> Re
     if format == Format::Zarr {
         return Ok(Box::new(zarr::plan(path, info, options)?));
     }
-    let place = OutputPlace::new(path, options.existing, &options.inputs)?;
+    let place = OutputPlace::new(path, options.existing, &options.inputs)?.reserved(!options.unreserved);
     // Uncompressed, everything has its place.
     let place = match (format, options.shards) {
         (Format::Npy | Format::Envi | Format::Raw, Some(_)) => place.shared(),
@@ -341,7 +343,8 @@ pub fn plan_overviews(
     info: &RasterInfo,
     options: &OutputOptions,
 ) -> Result<Box<dyn Destination>> {
-    let place = OutputPlace::new(path, options.existing, &with_partners(&options.inputs))?;
+    let place = OutputPlace::new(path, options.existing, &with_partners(&options.inputs))?
+        .reserved(!options.unreserved);
     pyramids::plan(place, info, options, false)
 }
 

@@ -47,6 +47,7 @@ pub(crate) struct OutputPlace {
     /// Mode bits of a file that is replaced.
     mode: Option<u32>,
     begin: Begin,
+    reserved: bool,
     /// Where it lies until it is complete.
     partial: PathBuf,
 }
@@ -115,13 +116,19 @@ impl OutputPlace {
         let folder = folder_of(&target, path)?;
         let begin = if existing == Existing::Mended { Begin::Mended } else { Begin::Unkept };
         let partial = KeptNames::of(&target).partial;
-        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode, begin, partial })
+        Ok(OutputPlace { path: target, name: path.to_owned(), folder, mode, begin, reserved: true, partial })
     }
 
     /// Has the file written together with others.
     #[must_use]
     pub(crate) fn shared(self) -> Self {
         OutputPlace { begin: Begin::Shared, partial: shared_file(&self.path), ..self }
+    }
+
+    /// Whether the disk keeps room for the file from the beginning.
+    #[must_use]
+    pub(crate) fn reserved(self, reserved: bool) -> Self {
+        OutputPlace { reserved, ..self }
     }
 
     /// Has a part of the file written into another, which is that of a shard.
@@ -182,7 +189,7 @@ impl OutputPlace {
         }
     }
 
-    /// Begins the file under a temporary name, with `bytes` reserved.
+    /// Begins the file under a temporary name, with `bytes` reserved where they are to be.
     ///
     /// # Errors
     /// Limit, where the disk cannot hold it; Io, where the folder cannot be written.
@@ -202,7 +209,8 @@ impl OutputPlace {
         };
         // What another run began has its space already.
         let is_new = matches!(self.begin, Begin::Unkept | Begin::Kept);
-        let needed = if is_new || self.begin == Begin::Shared { self.needed_bytes(bytes) } else { 0 };
+        let is_asked = self.reserved && (is_new || self.begin == Begin::Shared);
+        let needed = if is_asked { self.needed_bytes(bytes) } else { 0 };
         if let Some(free) = self.free_bytes().filter(|&free| free < needed) {
             return Err(too_small(free));
         }
@@ -210,11 +218,10 @@ impl OutputPlace {
             Error::io(format_args!("cannot write into folder `{}`", self.folder.display()), error)
         };
         let file = PartialFile::begin(&self).map_err(cannot)?;
-        let is_mended = self.begin == Begin::Mended;
-        let reserved = if is_mended {
-            Ok(())
-        } else {
-            rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1))
+        let reserved = match (self.begin, self.reserved) {
+            (Begin::Mended, _) => Ok(()),
+            (_, true) => rustix::fs::fallocate(file.as_file(), FallocateFlags::empty(), 0, bytes.max(1)),
+            (_, false) => Err(Errno::OPNOTSUPP),
         };
         match reserved {
             Ok(()) => {}
@@ -224,7 +231,7 @@ impl OutputPlace {
                 }
                 return Err(too_small(self.free_bytes().unwrap_or(0)));
             }
-            // Some network file systems cannot reserve.
+            // Some network file systems cannot reserve; or it is not wanted.
             Err(_) => file.as_file().set_len(bytes).map_err(|error| {
                 Error::io(format_args!("cannot make `{}` {bytes} bytes long", self.name), error)
             })?,

@@ -33,6 +33,7 @@ pub struct Formats {
     access: Option<AccessMethod>,
     writeback: WriteBackRule,
     flush: bool,
+    unreserved: bool,
     scratch: Option<PathBuf>,
     mend: bool,
     resume: bool,
@@ -55,9 +56,10 @@ impl Formats {
         Formats { access: access_of(run), ..Formats::default() }
     }
 
-    /// The same, reaching inputs and flushing the output as `run` says.
+    /// The same, reaching inputs, reserving and flushing the output as `run` says.
     pub(crate) fn running(self, run: &RunSettings) -> Self {
-        Formats { access: access_of(run), flush: run.flush != Some(false), ..self }
+        let (flush, unreserved) = (run.flush != Some(false), run.reserve == Some(false));
+        Formats { access: access_of(run), flush, unreserved, ..self }
     }
 
     /// When what is written goes to a disk, for files that nobody flushes.
@@ -291,6 +293,7 @@ impl Formats {
                 })?
                 .unwrap_or_default(),
             writeback: WriteBackRule { early: self.flush, ..self.writeback },
+            unreserved: self.unreserved,
             shards: self.shards,
             inputs: self.inputs.clone(),
         };

@@ -38,6 +38,9 @@ pub struct RunSettings {
     /// Whether the output is flushed to the disk before it gets its name; yes where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flush: Option<bool>,
+    /// Whether the disk keeps room for the output before the first tile, for as much as it may take; yes where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<bool>,
     /// The folder for what is kept on disk from one sweep to the next; the system's for temporary files where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scratch: Option<String>,
@@ -72,6 +75,7 @@ impl RunSettings {
             tile: self.tile.or(other.tile),
             fuse: self.fuse.or(other.fuse),
             flush: self.flush.or(other.flush),
+            reserve: self.reserve.or(other.reserve),
             scratch: self.scratch.or(other.scratch),
             io: self.io.or(other.io),
             resume: self.resume || other.resume,
@@ -120,6 +124,7 @@ impl RunSettings {
             tile,
             fusion,
             skip_flush: self.flush == Some(false),
+            skip_reserve: self.reserve == Some(false),
             shard: self.shard()?,
         })
     }

@@ -107,8 +107,15 @@ fn plan_shard(
         let (graph, result) = graph(source, steps, way)?;
         let fusion = way.fusion;
         let graph = graph.of_shard(shard)?;
-        let options =
-            RunOptions { memory_bytes, threads: Some(threads), tile, fusion, skip_flush: true, shard };
+        let options = RunOptions {
+            memory_bytes,
+            threads: Some(threads),
+            tile,
+            fusion,
+            skip_flush: true,
+            shard,
+            ..RunOptions::default()
+        };
         let store = |_: &str, info: RasterInfo| Ok(memory::interim(&info));
         Ok((Plan::in_sweeps(graph, &store, &options, &MACHINE)??, result))
     };

@@ -134,6 +134,10 @@ impl Destination for PngDestination {
         self.head().len() as u64 + pieces * self.pieces.most_bytes() as u64 + tail(NO_BYTES).len() as u64
     }
 
+    fn may_take_less(&self) -> bool {
+        true
+    }
+
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
     }

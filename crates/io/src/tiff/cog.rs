@@ -211,6 +211,10 @@ impl Destination for CogDestination {
         self.file_bytes.saturating_add(self.spill.as_ref().map_or(0, |(_, bytes)| *bytes))
     }
 
+    fn may_take_less(&self) -> bool {
+        true
+    }
+
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
     }

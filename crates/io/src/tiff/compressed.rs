@@ -97,6 +97,10 @@ impl Destination for CompressedDestination {
         self.file_bytes
     }
 
+    fn may_take_less(&self) -> bool {
+        true
+    }
+
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
     }

@@ -258,6 +258,10 @@ impl Destination for ZarrDestination {
         self.layout.blocks().count().saturating_mul(chunk).saturating_add(head)
     }
 
+    fn may_take_less(&self) -> bool {
+        self.compression != Compression::None
+    }
+
     fn disk(&self) -> Option<Disk> {
         self.place.disk()
     }
