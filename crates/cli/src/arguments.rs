@@ -184,6 +184,9 @@ pub(crate) fn input_names<B>(spec: &Spec<B>) -> Vec<&'static str> {
     if spec.inputs.0 == 2 { vec!["FIRST", "SECOND"] } else { NAMES[..spec.inputs.0.clamp(1, 4)].to_vec() }
 }
 
+/// What stands for a value is no longer: what all options do stands to the right of the longest.
+const LONGEST_VALUE: usize = 24;
+
 /// Adds an operator's parameters to a command.
 pub(crate) fn with_parameters<B>(command: Command, spec: &Spec<B>) -> Command {
     spec.parameters.iter().fold(command, |command, parameter| command.arg(argument(parameter)))
@@ -199,6 +202,10 @@ fn argument(parameter: &Parameter) -> Arg {
     };
     match parameter.kind {
         ParameterKind::Flag => argument.action(ArgAction::SetTrue).help(help),
+        ParameterKind::Choice(words) if value_name(parameter.kind).len() > LONGEST_VALUE => argument
+            .value_name(parameter.name.to_uppercase())
+            .allow_hyphen_values(true)
+            .help(format!("{help} [possible values: {}]", words.join(", "))),
         kind => argument.value_name(value_name(kind)).allow_hyphen_values(true).help(help),
     }
 }
@@ -376,6 +383,16 @@ mod tests {
     #[test]
     fn the_command_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn help_leaves_room_for_words() {
+        for command in command().get_subcommands_mut() {
+            let help = command.render_help().to_string();
+            let indent = |line: &str| line.len() - line.trim_start().len();
+            let widest = help.lines().max_by_key(|line| indent(line)).unwrap_or_default();
+            assert!(indent(widest) <= 50, "{}: `{widest}`", command.get_name());
+        }
     }
 
     #[test]
