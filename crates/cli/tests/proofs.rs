@@ -5,6 +5,9 @@
 
 mod command;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
 use command::Folder;
 
 /// Every format, with places known before and as they come, masks, and overviews.
@@ -90,11 +93,15 @@ fn damage_is_found_and_mended_wherever_it_is() {
             assert!(std::fs::read(folder.file(output)).unwrap() == whole, "`{line}` {number}");
             folder.well(&format!("verify {output}"));
         }
-        // No byte is left out; all of them where `SWATHE_EVERY_BYTE` is set.
-        let step = if std::env::var_os("SWATHE_EVERY_BYTE").is_some() { 1 } else { whole.len() / 25 };
-        for place in (0..whole.len()).step_by(step) {
-            write(&folder, output, &flipped(place));
-            assert_eq!(folder.run(&format!("verify {output}")).code, 4, "`{line}`: byte {place}");
+        // No byte is left out; all of them where `SWATHE_EVERY_BYTE` is set. In this process, which takes a hundredth of the time.
+        let step = if std::env::var_os("SWATHE_EVERY_BYTE").is_some() { 1 } else { whole.len() / 2500 };
+        let (path, file) =
+            (folder.file(output), File::options().write(true).open(folder.file(output)).unwrap());
+        for place in (0..whole.len()).step_by(step.max(1)) {
+            file.write_all_at(&[whole[place] ^ 0x40], place as u64).unwrap();
+            let (_, damage) = swathe::verify(path.to_str().unwrap()).unwrap();
+            assert!(!damage.is_none(), "`{line}`: byte {place}");
+            file.write_all_at(&whole[place..=place], place as u64).unwrap();
         }
         write(&folder, output, &whole);
         folder.well(&format!("verify {output}"));
