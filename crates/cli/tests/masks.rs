@@ -50,6 +50,34 @@ fn tiff_keeps_them() {
     assert!(!folder.well("info copied.tif").contains("mask"));
 }
 
+/// As GDAL has it, the mask tells where there is data, and opacity is a band like others.
+#[test]
+fn a_mask_beside_opacity_is_kept() {
+    let folder = folder();
+    let both = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/tiff/masked_opacity.tif");
+    std::fs::copy(both, folder.file("b.tif")).unwrap();
+    let expected = samples(&folder, "b.tif");
+    let empty = expected.chunks_exact(2).filter(|sample| *sample == 7_u16.to_ne_bytes()).count();
+    assert_eq!(empty, 2 * MASKED);
+    for scheme in ["", "--compress zstd --interleave band", "--format cog --overviews 2 --block 16x16"] {
+        folder.well(&format!("copy b.tif o.tif {scheme} --overwrite --quiet"));
+        let info = folder.well("info o.tif");
+        assert!(info.contains("gray, alpha"), "{scheme}: {info}");
+        assert!(samples(&folder, "o.tif") == expected, "{scheme}");
+        folder.well("compare b.tif o.tif");
+    }
+    // Where a run goes on, copies are made of the mask.
+    folder
+        .well("gaussian b.tif o.tif --sigma 1 --format cog --overviews 2 --block 16x16 --overwrite --quiet");
+    let mut damaged = folder.content("o.tif");
+    let whole = damaged.clone();
+    let place = damaged.len() - 9;
+    damaged[place] ^= 1;
+    std::fs::write(folder.file("o.tif"), damaged).unwrap();
+    folder.well("repair o.tif --quiet");
+    assert!(folder.content("o.tif") == whole);
+}
+
 #[test]
 fn other_formats_take_nodata_or_refuse() {
     let folder = folder();

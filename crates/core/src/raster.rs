@@ -93,6 +93,8 @@ pub struct Metadata {
     /// Whether the bands were stored one after the other (true) or pixel by pixel; nothing where there is one band or
     /// something else. Outputs that can be either follow.
     pub planar: Option<bool>,
+    /// Whether a mask stands beside a band of opacity and says something else.
+    pub mask_apart: bool,
 }
 
 impl Metadata {

@@ -9,7 +9,7 @@ use crate::access::{AccessMethod, InputFile};
 use crate::output::{OutputFile, OutputPlace, WriteBackRule, WriteMethod, publish};
 use crate::samples;
 use crate::tiff::directory::ByteOrder;
-use crate::tiff::has_opacity;
+use crate::tiff::has_own_mask;
 
 /// The most bytes that one reader or writer takes from the file, or gives to it, at once.
 const AT_ONCE: usize = 256 << 10;
@@ -311,7 +311,7 @@ pub(crate) struct StridedDestination {
 /// # Errors
 /// Unsupported, where nothing in the raster's type stands for no data.
 pub(crate) fn masked_sample(name: &str, info: &RasterInfo) -> Result<Option<Vec<u8>>> {
-    if !info.mask || has_opacity(info) {
+    if !has_own_mask(info) {
         return Ok(None);
     }
     with_sample!(info.sample_type, T => {

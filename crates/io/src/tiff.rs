@@ -25,6 +25,6 @@ pub use compress::{Compression, WritePredictor};
 pub(crate) use compress::{Encoders, Scheme};
 pub(crate) use compressed::CompressedDestination;
 pub(crate) use directory::is_tiff;
-pub(crate) use encode::has_opacity;
+pub(crate) use encode::{has_opacity, has_own_mask};
 pub(crate) use source::{Selected, TiffSource};
 pub(crate) use write::{TiffDestination, TiffLayout};

@@ -18,7 +18,7 @@ pub use reduce::OverviewMethod;
 
 use crate::output::{OutputPlace, WriteMethod};
 use crate::tiff::compress::{Compression, WritePredictor};
-use crate::tiff::encode::opacity_band;
+use crate::tiff::encode::{has_own_mask, opacity_band};
 use crate::tiff::encoded::{Coding, Page, Pages, fill_bytes};
 use crate::tiff::write::{CLASSIC_BYTES, TiffLayout};
 use levels::Levels;
@@ -158,7 +158,7 @@ impl CogDestination {
         }
         let (pages, main_start, file_bytes) = laid;
         let (whole, reducer, kind) = (options.whole, Reducer::new(info, method), info.kind());
-        let opacity = opacity_band(info).filter(|_| info.mask);
+        let opacity = opacity_band(info).filter(|_| info.mask && !has_own_mask(info));
         let pyramid = Pyramid { pages, whole, levels, reducer, kind, opacity };
         let spill = if pyramid.copies().is_empty() {
             None

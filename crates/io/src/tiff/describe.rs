@@ -35,6 +35,8 @@ pub(crate) fn describe(
         resolution: reader.resolution()?,
         foreign_tags: reader.foreign_tags()?,
         planar: (layout.bands > 1).then_some(layout.planar),
+        // Known with the mask.
+        mask_apart: false,
     };
     Ok(info)
 }

@@ -136,9 +136,14 @@ fn colours(info: &RasterInfo) -> (u16, Vec<u16>) {
     (photometric, (spoken..info.bands).map(extra).collect())
 }
 
-/// Whether one of the bands is written as the opacity of its pixels, and so says what a mask would.
+/// Whether one of the bands is written as the opacity of its pixels.
 pub(crate) fn has_opacity(info: &RasterInfo) -> bool {
     opacity_band(info).is_some()
+}
+
+/// Whether there is a mask that no band says as opacity.
+pub(crate) fn has_own_mask(info: &RasterInfo) -> bool {
+    info.mask && (info.metadata.mask_apart || !has_opacity(info))
 }
 
 /// The first band that is written as the opacity of its pixels.

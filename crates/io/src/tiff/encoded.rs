@@ -13,7 +13,7 @@ use crate::pool::Pool;
 use crate::samples;
 use crate::tiff::codec::Decoders;
 use crate::tiff::compress::{Compression, Encoders, Scheme, WritePredictor};
-use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_opacity};
+use crate::tiff::encode::{Head, TagValue, describing_tags, directory, has_own_mask};
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, TiffLayout};
 
@@ -80,7 +80,7 @@ impl Pages {
         layout: TiffLayout,
         coding: Coding,
     ) -> Result<Self> {
-        let masked = info.mask && !has_opacity(info);
+        let masked = has_own_mask(info);
         let mut header = header(coding, layout.planar && info.bands > 1, masked);
         let mut parts: Vec<Part> = Vec::new();
         for (number, &size) in sizes.iter().enumerate() {

@@ -5,7 +5,7 @@
 use swathe_core::{Error, Footprint, Frame, RasterInfo, Result, SampleType, ScratchSize, Size, TileView};
 
 use crate::output::OutputFile;
-use crate::tiff::encode::{Head, TagValue, describing_tags, has_opacity};
+use crate::tiff::encode::{Head, TagValue, describing_tags, has_own_mask};
 use crate::tiff::encoded::fill_flags;
 use crate::tiff::tag;
 use crate::tiff::write::{Grid, PlacedBlocks, TiffLayout};
@@ -36,7 +36,7 @@ impl MaskPage {
         layout: TiffLayout,
         big: bool,
     ) -> Result<Option<Self>> {
-        if !info.mask || has_opacity(info) {
+        if !has_own_mask(info) {
             return Ok(None);
         }
         let own = RasterInfo::new(info.size, 1, SampleType::U8);

@@ -119,7 +119,9 @@ impl TiffSource {
         (mut info, overviews): (RasterInfo, Vec<Size>),
     ) -> Self {
         let opacity = |colour: &Colour| matches!(colour, Colour::Alpha | Colour::AssociatedAlpha);
-        let alpha = info.metadata.colours.iter().position(opacity).filter(|_| mask.is_none());
+        let alpha = info.metadata.colours.iter().position(opacity);
+        info.metadata.mask_apart = mask.is_some() && alpha.is_some();
+        let alpha = alpha.filter(|_| mask.is_none());
         info.mask = mask.is_some() || alpha.is_some();
         let image = Image::new(layout, structure.order);
         let (big, optimized) = (structure.big, is_optimized(&file, structure.big));
