@@ -104,6 +104,14 @@ impl Parameter {
         "sample type of the output (default: that of the input); integers are rounded half away from zero and saturated",
     );
 
+    /// `--type` where results are no values of the input.
+    pub const REAL_TYPE: Parameter = Parameter::optional(
+        "type",
+        ParameterKind::SampleType,
+        None,
+        "sample type of the output (default: f32, and f64 for 32- and 64-bit integers and f64); integers are rounded half away from zero and saturated",
+    );
+
     /// A parameter that may be left out.
     pub const fn optional(
         name: &'static str,

@@ -145,7 +145,7 @@ static INTEGRAL: ScanSpec = ScanSpec {
         halo: "none; one sweep over tiles as wide as the raster, each of which is handed the last row of the one above",
         types: "unsigned integers in u64, signed ones in i64, exact, and an error where the result is out of range (--overflow);\n\
             floats in f64, or f32 (--type), which cannot tell one pixel more or less from 2^24 times a pixel on",
-        nodata: NODATA,
+        nodata: "ignore (default): pixels without data add nothing (numpy.nancumsum)\npropagate: one and everything to the right of and below it is NaN (float results only)\nvalue: ordinary numbers\nthe output has no nodata value",
         cost: "two additions a pixel",
         source: "F. C. Crow, Summed-area tables for texture mapping, 1984",
         agrees: "numpy.cumsum along x and then along y, exactly; cv2.integral with --pad1",

@@ -46,7 +46,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     Parameter::BOUNDARY,
     Parameter::NODATA,
-    Parameter::TYPE,
+    Parameter::REAL_TYPE,
 ];
 
 const fn documentation(

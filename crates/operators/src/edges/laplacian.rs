@@ -38,7 +38,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         ),
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "out = the sum of the neighbours, less the pixel itself as many times",

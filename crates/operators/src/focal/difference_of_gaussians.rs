@@ -42,7 +42,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         ),
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "out = gaussian(in, low-sigma) - gaussian(in, high-sigma)",

@@ -32,7 +32,7 @@ const PARAMETERS: &[Parameter] = &[
     STD,
     Parameter::BOUNDARY,
     Parameter::NODATA,
-    Parameter::TYPE,
+    Parameter::REAL_TYPE,
 ];
 
 const TRIALS: &[&str] = &[

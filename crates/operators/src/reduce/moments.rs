@@ -72,10 +72,13 @@ impl Moments {
             }
             // The nearest `f64` for integers of 64 bits beyond 2^53, and what that leaves out.
             self.sum.add(value);
-            if T::TYPE.size() == 8 && !T::TYPE.is_float() {
-                self.sum.add(sample.rest_of_f64());
-            }
             self.squares.add_square(value);
+            if T::TYPE.size() == 8 && !T::TYPE.is_float() {
+                let rest = sample.rest_of_f64();
+                self.sum.add(rest);
+                self.squares.add_product(2.0 * value, rest);
+                self.squares.add_square(rest);
+            }
         }
         self.missing += flags.iter().filter(|flag| **flag == 0).count() as u64;
     }

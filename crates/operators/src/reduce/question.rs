@@ -213,7 +213,7 @@ static STATS: QuestionSpec = QuestionSpec {
         formula: "mean = S / n, variance = (sum of (x - mean)^2) / (n - ddof) over the pixels with data.\n\
             S and the sum of squares are kept exactly (integers, or a superaccumulator) and rounded once.",
         halo: "none; every pixel is looked at once, samples wider than 16 bits once more for percentiles (64 bits: four times in all)",
-        types: "all ten; results in f64. Integers of 64 bits enter the sum exactly, the sum of squares rounded to f64 each",
+        types: "all ten; results in f64. Integers of 64 bits enter both sums exactly",
         nodata: NODATA_RULE,
         cost: "8 and 16 bits: one count a pixel; wider: two exact additions a pixel",
         source: "R. M. Neal, Fast exact summation using small and large superaccumulators, arXiv:1505.05571",
@@ -441,5 +441,25 @@ mod tests {
                     .unwrap()
             });
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    }
+
+    /// Beyond 2^53 no `f64` tells a number from the next.
+    #[test]
+    fn the_spread_of_wide_integers_is_exact() {
+        let about = About::Summary { quantiles: None, ddof: 0.0 };
+        let question = Question { about, policy: NodataPolicy::Ignore };
+        let deviation = |values: [i64; 4]| {
+            let info = RasterInfo::new(Size::new(4, 1), 1, SampleType::I64);
+            let mut buffer = TileBuffer::new(Window::whole(info.size), info.kind());
+            buffer.view_mut().row_mut::<i64>(0, 0).copy_from_slice(&values);
+            let mut tiles = Tiles { raster: &buffer, tile: Size::new(3, 1), partials: 2 };
+            let Answer::Summary(bands) = question.answer(&info, &mut tiles).unwrap() else {
+                panic!("another answer")
+            };
+            bands[0].0.standard_deviation(0.0).unwrap()
+        };
+        assert_eq!(deviation([i64::MAX; 4]), 0.0);
+        assert_eq!(deviation([i64::MIN, i64::MIN, i64::MIN + 2, i64::MIN + 2]), 1.0);
+        assert_eq!(deviation([1 << 60, (1 << 60) + 6, 1 << 60, (1 << 60) + 6]), 3.0);
     }
 }

@@ -34,7 +34,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DDOF,
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "m where c <= u, p where c >= t, else sum of w(i, j) in(x + i, y + j) / sum of w, w = exp(-damping (c - u) / (t - c) d);\nm mean, c coefficient of variation of the window, d distance from its middle, u = 1 / sqrt(looks), in amplitude\n0.5227 / sqrt(looks), t by --cmax; 0 where |m| < 1e-10",

@@ -28,7 +28,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DDOF,
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "m where c <= u, p where c >= t, else m w + p (1 - w), w = exp(-damping (c - u) / (t - c)); m mean, c coefficient\nof variation of the window, u = 1 / sqrt(looks), in amplitude 0.5227 / sqrt(looks), t by --cmax; 0 where |m| < 1e-10",

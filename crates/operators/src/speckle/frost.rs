@@ -37,7 +37,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DDOF,
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "sum of w(i, j) in(x + i, y + j) / sum of w, w = exp(-damping c^2 d), c coefficient of variation of the window,\nd distance from its middle; 0 where the mean is below 1e-10",

@@ -17,7 +17,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     group: Group::Speckle,
     summary: "speckle filter of Lopes and others 1990, maximum a posteriori",
     inputs: (1, 1),
-    parameters: &[SIZE, LOOKS, DOMAIN, DDOF, Parameter::BOUNDARY, Parameter::NODATA, Parameter::TYPE],
+    parameters: &[SIZE, LOOKS, DOMAIN, DDOF, Parameter::BOUNDARY, Parameter::NODATA, Parameter::REAL_TYPE],
     documentation: Documentation {
         formula: "m where c <= u, p where c >= sqrt(2) u, else (b m + sqrt(d)) / 2 a, a = (1 + u^2) / (c^2 - u^2), b = a - L - 1,\nd = m^2 b^2 + 4 a L m p; m mean, c coefficient of variation of the window, L looks, u = 1 / sqrt(L), in amplitude\n0.5227 / sqrt(L); 0 where |m| < 1e-10",
         halo: HALO,

@@ -17,7 +17,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
     group: Group::Speckle,
     summary: "speckle filter of Lee 1980",
     inputs: (1, 1),
-    parameters: &[SIZE, LOOKS, DOMAIN, DDOF, Parameter::BOUNDARY, Parameter::NODATA, Parameter::TYPE],
+    parameters: &[SIZE, LOOKS, DOMAIN, DDOF, Parameter::BOUNDARY, Parameter::NODATA, Parameter::REAL_TYPE],
     documentation: Documentation {
         formula: "m where c < u, else p w + m (1 - w), w = 1 - u^2 / c^2; m mean, c coefficient of variation of the window,\nu = 1 / sqrt(looks), in amplitude 0.5227 / sqrt(looks); 0 where |m| < 1e-10",
         halo: HALO,

@@ -66,7 +66,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DOMAIN,
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "out = e(pixels of the window from a low to a high, w^2), a = e(the small window, u^2), e(P, v) = m + b (p - m),\nb = max(0, s - m^2 v) / (1 + v) / s, m and s mean and variance of P; u = 1 / sqrt(looks), in amplitude 0.5227 / sqrt(looks);\nlow, high and w by looks and sigma. The pixel itself where none is in the range, and on targets: bright pixels beside a\nbright pixel in whose small window more than five are bright",

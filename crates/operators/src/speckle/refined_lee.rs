@@ -39,7 +39,7 @@ pub static SPEC: OperatorSpec = OperatorSpec {
         DOMAIN,
         Parameter::BOUNDARY,
         Parameter::NODATA,
-        Parameter::TYPE,
+        Parameter::REAL_TYPE,
     ],
     documentation: Documentation {
         formula: "out = m + b (p - m), b = max(0, v - m^2 n) / (1 + n) / v, 0 where v is; m and v mean and variance of 28 pixels: of the half of\nthe window whose outer square of 3 x 3 has the mean nearer to that of the middle one, where the window is halved across\nthe greatest difference of opposite squares (west and east, north-east and south-west, north and south, north-west and\nsouth-east); n the mean of the five smallest variance / mean^2 of the nine squares",
