@@ -30,6 +30,11 @@ fn main() -> ExitCode {
     if matches!(arguments.try_get_one::<String>("log"), Ok(Some(form)) if form == "json") {
         exit::say_as_json();
     }
+    if let Ok(Some(path)) = arguments.try_get_one::<String>("report")
+        && let Err(error) = operators::refuse_report(path)
+    {
+        return exit::of(Err(error));
+    }
     let outcome = match name {
         "info" => commands::info::run(arguments),
         "operators" => commands::operators::run(arguments),

@@ -1,5 +1,9 @@
 //! `swathe OPERATOR INPUT OUTPUT`: a pipeline of one step; and what all commands that process share.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use clap::ArgMatches;
 use serde::Serialize;
 use swathe::reduce::QUESTIONS;
@@ -109,9 +113,31 @@ pub(crate) fn print_plan(summary: &PlanSummary, matches: &ArgMatches) -> Result<
     Ok(Done::Well)
 }
 
+/// Refuses a report that has no folder, or would take the place of what is none, before work is done for it.
+pub(crate) fn refuse_report(path: &str) -> Result<(), Error> {
+    let place = Path::new(path);
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        let missing = std::io::ErrorKind::NotFound.into();
+        return Err(Error::io(format_args!("cannot write the report `{path}`"), missing));
+    }
+    if !place.is_file() {
+        return Ok(());
+    }
+    let mut first = [0];
+    let length = File::open(place).and_then(|mut file| file.read(&mut first));
+    // A report is an object, or a list of them.
+    if matches!(length, Ok(0)) || matches!(first, [b'{' | b'[']) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("--report: `{path}` exists and is no report; choose another name")))
+}
+
 /// Writes what happened to the file that was asked for.
 pub(crate) fn write_report(report: &impl Serialize, matches: &ArgMatches) -> Result<(), Error> {
     let Some(path) = matches.get_one::<String>("report") else { return Ok(()) };
+    // The output itself was not there before.
+    refuse_report(path)?;
     std::fs::write(path, json(report)? + "\n")
         .map_err(|error| Error::io(format_args!("cannot write the report `{path}`"), error))
 }

@@ -67,7 +67,11 @@ fn operator(step: &[String]) -> Result<Step, Error> {
     match swathe::find_operator(name) {
         Some(spec) if name == calc::NAME => calc::step(spec, step, matches_of),
         Some(spec) => parameters(spec, step),
-        None => Err(Error::usage(format!("there is no operator `{name}`; `swathe operators` lists them"))),
+        None => {
+            let scans = swathe::scan::SCANS.iter().map(|spec| spec.name);
+            let like = swathe::like(name, swathe::OPERATORS.iter().map(|spec| spec.name).chain(scans));
+            Err(Error::usage(format!("there is no operator `{name}`{like}; `swathe operators` lists them")))
+        }
     }
 }
 

@@ -97,6 +97,50 @@ fn outputs_in_the_way() {
     folder.well("mean a.tif old.tif --size 3 --overwrite --quiet");
 }
 
+/// What is written beside an output, or without one, takes the place of no input, whatever may be replaced.
+#[test]
+fn inputs_that_small_files_would_replace() {
+    let folder = folder();
+    folder.well("copy a.tif b.tif --quiet --receipt no");
+    fails(&folder, "preview a.tif a.tif --overwrite", 2, &["`a.tif` is the input"]);
+    fails(&folder, "preview a.tif:1 ./a.tif --overwrite", 2, &["`./a.tif` is the input"]);
+    fails(&folder, "histogram a.tif --svg a.tif --overwrite", 2, &["`a.tif` is the input"]);
+    let register = "register b.tif a.tif --method chips --chip-size 32 --overwrite";
+    fails(&folder, &format!("{register} --picture a.tif"), 2, &["`a.tif` is the input"]);
+    std::fs::hard_link(folder.file("a.tif"), folder.file("t.csv")).unwrap();
+    fails(&folder, &format!("{register} --tie-points t.csv"), 2, &["`t.csv` is the input"]);
+    folder.remove("t.csv");
+    for line in ["copy a.tif o.tif", "stats a.tif", "register b.tif a.tif"] {
+        fails(&folder, &format!("{line} --report a.tif"), 2, &["--report: `a.tif` exists and is no report"]);
+        fails(&folder, &format!("{line} --report none/r.json"), 1, &["`none/r.json`"]);
+    }
+    // An older report gives way.
+    folder.well("stats a.tif --report r.json");
+    folder.well("copy a.tif o.tif --quiet --report r.json");
+    // The output of the same run is there by then, and stays.
+    let ended = folder.run("copy a.tif p.tif --quiet --report p.tif");
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert_eq!(folder.content("p.tif"), folder.content("o.tif"));
+}
+
+#[test]
+fn pipes_and_names_that_are_almost_right() {
+    let folder = folder();
+    let made = std::process::Command::new("mkfifo").arg(folder.file("pipe.tif")).status().unwrap();
+    assert!(made.success());
+    fails(&folder, "copy pipe.tif o.tif", 1, &["`pipe.tif` is a pipe"]);
+    fails(&folder, "help gausian", 2, &["but `gaussian`"]);
+    fails(&folder, "help verfy", 2, &["but `verify`"]);
+    fails(&folder, "pipeline ! read a.tif ! gausian ! write o.tif", 2, &["but `gaussian`"]);
+    fails(&folder, "pipeline ! read a.tif ! acumulate ! write o.tif", 2, &["but `accumulate`"]);
+    let job =
+        "version = 1\n[read]\npath = 'a.tif'\n[[step]]\noperator = 'gausian'\n[write]\npath = 'o.tif'\n";
+    std::fs::write(folder.file("job.toml"), job).unwrap();
+    fails(&folder, "run job.toml", 2, &["but `gaussian`"]);
+    fails(&folder, "preview a.tif p.png --window 0,0,1e30,5", 2, &["--window: `1e30`"]);
+    fails(&folder, "preview a.tif p.png --bands 1.5", 2, &["--bands: `1.5`"]);
+}
+
 #[test]
 fn a_folder_that_cannot_be_written() {
     let folder = folder();

@@ -114,6 +114,8 @@ fn reductions_of_all_pixels_are_printed() {
     assert_eq!(one("all"), true);
     // The first of the greatest, and the middle of its pixel.
     assert_eq!(one("argmax"), json!({"x": 61, "y": 186, "value": 1243.0, "map": [400_575.0, 5_298_175.0]}));
+    let said = folder.well("reduce a.tif --op argmax");
+    assert!(said.contains("argmax map      400575.0, 5298175.0"), "{said}");
     assert_eq!(folder.run("reduce a.tif o.tif --op sum").code, 2);
     assert_eq!(folder.run("reduce a.tif --op sum --axis x").code, 2);
     folder.well("reduce a.tif y.tif --op sum --axis y --quiet");

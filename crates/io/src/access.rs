@@ -213,11 +213,12 @@ impl InputFile {
         if Identity::of(&metadata) == self.identity {
             return Ok(());
         }
-        Err(Error::damaged(format!(
-            "`{}` was changed while it was read ({} bytes then, {} now)",
-            self.name,
-            self.identity.length,
-            metadata.len()
-        )))
+        let (then, now) = (self.identity.length, metadata.len());
+        let how = if then == now {
+            format!("{then} bytes as before, but written at another time")
+        } else {
+            format!("{then} bytes then, {now} now")
+        };
+        Err(Error::damaged(format!("`{}` was changed while it was read ({how})", self.name)))
     }
 }

@@ -115,7 +115,7 @@ fn world(path: &Path) -> Option<PathBuf> {
 
 /// The text of a file, where there is one.
 fn text_of(file: &Path) -> Option<Result<String, &'static str>> {
-    let opened = fs::File::open(file).ok().filter(|file| file.metadata().is_ok_and(|file| file.is_file()))?;
+    let opened = file.is_file().then(|| fs::File::open(file).ok()).flatten()?;
     let mut bytes = Vec::new();
     Some(match opened.take(MOST_BYTES + 1).read_to_end(&mut bytes) {
         Err(_) => Err("it cannot be read"),

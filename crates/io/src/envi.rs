@@ -58,7 +58,10 @@ pub(crate) fn data_of(header: &Path) -> Option<PathBuf> {
 pub(crate) fn is_header(path: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 4];
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"ENVI"
+    // To open a pipe is to wait for whoever writes into it.
+    path.is_file()
+        && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && &start == b"ENVI"
 }
 
 /// Opens the samples beside a header.

@@ -22,11 +22,13 @@ const PIECE: usize = 4096;
 /// Io, where it can't be read.
 pub fn fingerprint(path: &Path) -> Result<Value> {
     let cannot = |error| Error::io(format_args!("cannot open `{}`", path.display()), error);
-    let file = File::open(path).map_err(cannot)?;
-    let metadata = file.metadata().map_err(cannot)?;
-    let bytes = metadata.len();
+    let mut metadata = fs::metadata(path).map_err(cannot)?;
     let mut sample = Vec::new();
+    // To open a pipe is to wait for whoever writes into it.
     if metadata.is_file() {
+        let file = File::open(path).map_err(cannot)?;
+        metadata = file.metadata().map_err(cannot)?;
+        let bytes = metadata.len();
         let mut piece = [0; PIECE];
         let last = bytes.saturating_sub(PIECE as u64);
         for index in 0..PIECES {
@@ -41,7 +43,7 @@ pub fn fingerprint(path: &Path) -> Result<Value> {
     let modified = modified(&metadata).to_string();
     Ok(json!({
         "path": path.to_string_lossy(),
-        "bytes": if metadata.is_file() { bytes } else { 0 },
+        "bytes": if metadata.is_file() { metadata.len() } else { 0 },
         "modified": modified,
         "sample": format!("{:016x}", checksum(&sample)),
     }))

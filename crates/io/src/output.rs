@@ -81,6 +81,22 @@ impl Begin {
     }
 }
 
+/// Refuses a path that leads to an input, by whatever name or link.
+///
+/// # Errors
+/// Usage, with both names.
+pub(crate) fn refuse_input(path: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let identity = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    let Some(taken) = identity(path) else { return Ok(()) };
+    match inputs.iter().find(|input| identity(input) == Some(taken)) {
+        Some(input) => {
+            let (path, input) = (path.display(), input.display());
+            Err(Error::usage(format!("the output `{path}` is the input `{input}`")))
+        }
+        None => Ok(()),
+    }
+}
+
 impl OutputPlace {
     /// Looks at `path`. `inputs` are files that must not be the output, by whatever name or link.
     ///
@@ -90,16 +106,7 @@ impl OutputPlace {
         let target = PathBuf::from(path);
         let mut mode = None;
         if let Ok(metadata) = fs::metadata(&target) {
-            for input in inputs {
-                if fs::metadata(input)
-                    .is_ok_and(|input| (input.dev(), input.ino()) == (metadata.dev(), metadata.ino()))
-                {
-                    return Err(Error::usage(format!(
-                        "the output `{path}` is the input `{}`",
-                        input.display()
-                    )));
-                }
-            }
+            refuse_input(&target, inputs)?;
             if metadata.is_dir() {
                 return Err(Error::usage(format!("the output `{path}` is a directory")));
             }

@@ -6,11 +6,21 @@ use std::path::{Path, PathBuf};
 
 use swathe_core::{Error, ErrorKind, Result};
 
-/// Refuses a name that is taken, before work is done for it.
+use crate::formats::files_of;
+use crate::output::refuse_input;
+
+/// Refuses a name that is taken, before work is done for it. `inputs` are rasters, by the names that they are opened by.
 ///
 /// # Errors
-/// Usage, where `path` exists and `overwrite` is false.
-pub fn refuse_existing(path: &Path, overwrite: bool) -> Result<()> {
+/// Usage, where `path` exists and `overwrite` is false, or is an input.
+pub fn refuse_existing(path: &Path, overwrite: bool, inputs: &[&str]) -> Result<()> {
+    for input in inputs {
+        refuse_input(path, &files_of(input))?;
+    }
+    refuse_taken(path, overwrite)
+}
+
+fn refuse_taken(path: &Path, overwrite: bool) -> Result<()> {
     if !overwrite && path.symlink_metadata().is_ok() { Err(exists(path)) } else { Ok(()) }
 }
 
@@ -19,7 +29,7 @@ pub fn refuse_existing(path: &Path, overwrite: bool) -> Result<()> {
 /// # Errors
 /// Usage, where `path` exists and `overwrite` is false, or has no file name; Io and Limit, where it cannot be written.
 pub fn write_whole(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
-    refuse_existing(path, overwrite)?;
+    refuse_taken(path, overwrite)?;
     let partial = partial_name(path)?;
     let named = write_new(&partial, bytes)
         .and_then(|()| if overwrite { fs::rename(&partial, path) } else { name_once(&partial, path) });

@@ -17,7 +17,8 @@ use swathe_io::{
     WriteMethod, WritePredictor,
 };
 
-use swathe_operators::scan::{BoundScan, Regions};
+use swathe_operators::OPERATORS;
+use swathe_operators::scan::{BoundScan, Regions, SCANS};
 
 use crate::job::{Job, RunSettings};
 use crate::preparation::Learning;
@@ -150,6 +151,13 @@ fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T> {
     })
 }
 
+/// `, but NAME`, with the name that is most like a word, where one is like it.
+pub fn like<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let likeness = names.map(|name| (strsim::jaro(word, name), name));
+    let most = likeness.filter(|(likeness, _)| *likeness > 0.7).max_by(|a, b| a.0.total_cmp(&b.0));
+    most.map_or_else(String::new, |(_, name)| format!(", but `{name}`"))
+}
+
 impl Catalogue for Formats {
     fn open(&self, input: &Input) -> Result<Box<dyn Source>> {
         let mut options = Options::new(&input.options);
@@ -161,9 +169,11 @@ impl Catalogue for Formats {
     fn operator(&self, step: &Step, inputs: &[RasterInfo]) -> Result<Box<dyn Operator>> {
         let Some(spec) = swathe_operators::find(&step.operator) else {
             return Err(Error::usage(if self.is_scan(step) {
-                "carries something from row to row, so that it must be the last step"
+                "carries something from row to row, so that it must be the last step".to_owned()
             } else {
-                "there is no such operator; `swathe operators` lists them"
+                let names = OPERATORS.iter().map(|spec| spec.name).chain(SCANS.iter().map(|spec| spec.name));
+                let like = like(&step.operator, names);
+                format!("there is no such operator{like}; `swathe operators` lists them")
             }));
         };
         (spec.bind)(&parameters(spec, step, inputs.len())?, inputs)

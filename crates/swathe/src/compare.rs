@@ -1,7 +1,7 @@
 //! Compares two rasters window by window.
 
 use serde::{Deserialize, Serialize};
-use swathe_core::{RasterInfo, Result, Sample, Sweep, TileView, with_sample};
+use swathe_core::{GeoKeys, Georeferencing, RasterInfo, Result, Sample, Sweep, TileView, with_sample};
 
 use crate::info::{Reader, windows};
 
@@ -81,11 +81,31 @@ fn describe(a: &RasterInfo, b: &RasterInfo, comparison: &mut Comparison) {
     differ("size", a.size.to_string(), b.size.to_string(), false);
     differ("bands", a.bands.to_string(), b.bands.to_string(), false);
     differ("sample type", a.sample_type.to_string(), b.sample_type.to_string(), false);
-    differ("nodata", format!("{:?}", a.nodata), format!("{:?}", b.nodata), true);
+    let nodata = |info: &RasterInfo| info.nodata.map_or("none".to_owned(), |value| value.to_string());
+    differ("nodata", nodata(a), nodata(b), true);
     let (left, right) = (&a.georeferencing, &b.georeferencing);
-    differ("transform", format!("{:?}", left.transform), format!("{:?}", right.transform), true);
-    differ("reference system", format!("{:?}", left.keys), format!("{:?}", right.keys), true);
-    differ("metadata", format!("{:?}", a.metadata.items), format!("{:?}", b.metadata.items), true);
+    let transform = |of: &Georeferencing| of.transform.map_or("none".to_owned(), |of| format!("{:?}", of.0));
+    differ("transform", transform(left), transform(right), true);
+    if left.keys != right.keys {
+        let code = |of: &Georeferencing| match of.keys.as_ref().map(GeoKeys::epsg) {
+            None => "none".to_owned(),
+            Some(None) => "one without an EPSG code".to_owned(),
+            Some(Some(code)) => format!("EPSG:{code}"),
+        };
+        let (one, other) = (code(left), code(right));
+        let same = if one == other { ", with other keys" } else { "" };
+        comparison.notes.push(format!("reference system: {one} and {other}{same}"));
+    }
+    comparison.notes.extend(only_in(a, b).map(|item| format!("metadata: {item} is only in the first")));
+    comparison.notes.extend(only_in(b, a).map(|item| format!("metadata: {item} is only in the second")));
+}
+
+/// What metadata one raster has and the other has not.
+fn only_in<'a>(one: &'a RasterInfo, other: &'a RasterInfo) -> impl Iterator<Item = String> + 'a {
+    one.metadata.items.iter().filter(|item| !other.metadata.items.contains(item)).map(|item| {
+        let band = item.band.map_or_else(String::new, |band| format!(" of band {}", band + 1));
+        format!("{}{band} `{}`", item.name, item.value)
+    })
 }
 
 fn compare_tile<T: Sample>(a: &TileView<'_>, b: &TileView<'_>, tolerance: f64, comparison: &mut Comparison) {

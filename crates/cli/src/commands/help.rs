@@ -29,8 +29,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
             let command =
                 command.find_subcommand_mut(name).map(|command| command.render_long_help().to_string());
             operator.or_else(scan).or_else(question).or_else(registration).or(command).ok_or_else(|| {
+                let commands = arguments::command();
+                let like = swathe::like(name, commands.get_subcommands().map(clap::Command::get_name));
                 Error::usage(format!(
-                    "there is no operator or command `{name}`; `swathe operators` lists the operators"
+                    "there is no operator or command `{name}`{like}; `swathe operators` lists the operators"
                 ))
             })?
         }

@@ -15,6 +15,9 @@ const SIDE: usize = 1024;
 pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     let (input, output) = (text("INPUT").unwrap_or_default(), text("OUTPUT").unwrap_or_default());
+    let place = Path::new(output);
+    let overwrite = matches.get_flag("overwrite");
+    swathe::refuse_existing(place, overwrite, &[input])?;
     let numbers = |name: &str| -> Result<Vec<f64>, Error> {
         let number = |part: &str| {
             part.trim()
@@ -23,16 +26,24 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
         };
         text(name).map_or(Ok(Vec::new()), |text| text.split(',').map(number).collect())
     };
-    let window = match numbers("window")?.as_slice() {
+    let whole_numbers = |name: &str| -> Result<Vec<u32>, Error> {
+        let number = |part: &str| {
+            part.trim()
+                .parse::<u32>()
+                .map_err(|_| Error::usage(format!("--{name}: `{part}` is not a whole number from 0 on")))
+        };
+        text(name).map_or(Ok(Vec::new()), |text| text.split(',').map(number).collect())
+    };
+    let window = match *whole_numbers("window")?.as_slice() {
         [] => None,
-        [x, y, width, height] => Some(Window::new(*x as i64, *y as i64, *width as usize, *height as usize)),
+        [x, y, width, height] => Some(Window::new(x.into(), y.into(), width as usize, height as usize)),
         _ => return Err(Error::usage("--window takes four numbers: X,Y,W,H")),
     };
     let stretch = match numbers("stretch")?.as_slice() {
         [low, high] => Some([*low, *high]),
         _ => return Err(Error::usage("--stretch takes two percentiles: LO,HI")),
     };
-    let bands = numbers("bands")?.into_iter().map(|band| match band as usize {
+    let bands = whole_numbers("bands")?.into_iter().map(|band| match band as usize {
         0 => Err(Error::usage("--bands: bands are numbered from 1")),
         band => Ok(band - 1),
     });
@@ -51,7 +62,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
         },
     };
     let picture = swathe::preview(input, &options)?;
-    swathe::write_png(Path::new(output), &picture, matches.get_flag("overwrite"))?;
+    swathe::write_png(place, &picture, overwrite)?;
     Ok(Done::Well)
 }
 

@@ -66,7 +66,7 @@ impl Chart {
     fn asked(inquiry: &Inquiry, matches: &ArgMatches) -> Result<Option<Self>, Error> {
         let Some(path) = matches.get_one::<String>("svg").map(PathBuf::from) else { return Ok(None) };
         let overwrite = matches.get_flag("overwrite");
-        swathe::refuse_existing(&path, overwrite)?;
+        swathe::refuse_existing(&path, overwrite, &[&inquiry.read.path])?;
         let info = swathe::describe(&inquiry.read.path)?;
         let subtitle =
             format!("{} x {} pixels of {}", info.size.width, info.size.height, info.sample_type.name());
@@ -285,7 +285,7 @@ fn readable(bands: &[Value]) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "none".into(),
-        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(" to "),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
         value => value.to_string(),
     }
 }

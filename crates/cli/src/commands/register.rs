@@ -102,6 +102,8 @@ impl<'a> Outputs<'a> {
         let tables = matches.get_many::<String>("tie-points").unwrap_or_default().map(Path::new);
         let picture = matches.get_one::<String>("picture").map(Path::new);
         let outputs = Outputs { tables: tables.collect(), picture, overwrite: matches.get_flag("overwrite") };
+        let input = |name| matches.get_one::<String>(name).map_or("", String::as_str);
+        let inputs = ["REFERENCE", "MOVED"].map(input);
         for table in &outputs.tables {
             if !ends(table, "csv") && !ends(table, "geojson") && !ends(table, "json") {
                 return Err(Error::usage(format!(
@@ -109,10 +111,10 @@ impl<'a> Outputs<'a> {
                     table.display()
                 )));
             }
-            refuse_existing(table, outputs.overwrite)?;
+            refuse_existing(table, outputs.overwrite, &inputs)?;
         }
         if let Some(picture) = outputs.picture {
-            refuse_existing(picture, outputs.overwrite)?;
+            refuse_existing(picture, outputs.overwrite, &inputs)?;
         }
         Ok(outputs)
     }
