@@ -2,6 +2,9 @@
 
 use std::ops::BitAnd;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, u16x32, u32x16};
+
 use crate::rank::footprint::{Footprint, Run};
 
 /// Windows beside each other that are counted together.
@@ -30,6 +33,9 @@ pub(crate) trait Counter:
 
     /// The difference, which is not negative.
     fn minus(self, other: Self) -> Self;
+
+    /// A bit for each lane that holds `number`, the first lane's the lowest.
+    fn lanes_with<S: Simd>(simd: S, lanes: &Lanes<Self>, number: Self) -> u32;
 }
 
 impl Counter for u16 {
@@ -55,6 +61,11 @@ impl Counter for u16 {
     fn minus(self, other: Self) -> Self {
         self.wrapping_sub(other)
     }
+
+    #[inline(always)]
+    fn lanes_with<S: Simd>(simd: S, lanes: &Lanes<Self>, number: Self) -> u32 {
+        u16x32::from_slice(simd, lanes).simd_eq(u16x32::splat(simd, number)).to_bitmask() as u32
+    }
 }
 
 impl Counter for u32 {
@@ -79,6 +90,14 @@ impl Counter for u32 {
     #[inline(always)]
     fn minus(self, other: Self) -> Self {
         self.wrapping_sub(other)
+    }
+
+    #[inline(always)]
+    fn lanes_with<S: Simd>(simd: S, lanes: &Lanes<Self>, number: Self) -> u32 {
+        let (first, second) = lanes.split_at(LANES / 2);
+        let number = u32x16::splat(simd, number);
+        let bits = |half| u32x16::from_slice(simd, half).simd_eq(number).to_bitmask() as u32;
+        bits(first) | bits(second) << (LANES / 2)
     }
 }
 
@@ -236,11 +255,6 @@ impl<C: Counter> Edges<C> {
         let (all, entering, leaving) = (listed(&footprint.runs), listed(&below), listed(&above));
         (edges.all, edges.entering, edges.leaving) = (all, entering, leaving);
         edges
-    }
-
-    /// Longest run of pixels that an edge is for, the columns of all windows together.
-    pub(crate) fn longest(footprint: &Footprint) -> usize {
-        footprint.hull.width + LANES - 1
     }
 
     /// The masks of an edge.

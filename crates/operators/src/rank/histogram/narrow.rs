@@ -20,19 +20,19 @@ pub(crate) struct Narrow<C> {
 
 impl<T: Keyed + Code, C: Counter> Method<T> for Narrow<C> {
     fn scratch(&self, size: ScratchSize, _: &Settings<T>, _: Size) -> ScratchSize {
-        self.strips.scratch::<NoBins>(size)
+        self.strips.scratch::<T, NoBins>(size)
     }
 
     fn run(&self, band: &Band<'_, T>, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) {
         let plane = Plane { view: band.input, band: band.index };
-        let memory = Memory::take(&self.strips, 0, scratch);
+        let memory = Memory::take(0, scratch);
         let part = (plane, 0..band.ground.made.width);
         put_strips::<T, T, C, NoBins>(&self.strips, band, part, output, memory, |sample| sample);
     }
 }
 
 /// Runs down the strips of some columns of a plane of codes, one code for each value, and puts out the samples that were found.
-pub(crate) fn put_strips<T: Keyed, X: Code, C: Counter, L: LowKind<C>>(
+pub(crate) fn put_strips<T: Keyed, X: Code, C: Counter, L: LowKind<X, C>>(
     strips_of: &Strips<C>,
     band: &Band<'_, T>,
     (plane, columns): (Plane<'_>, Range<usize>),

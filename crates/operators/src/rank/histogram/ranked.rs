@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use fearless_simd::Simd;
 use swathe_core::{Frame, ScratchSize, Size, TileMut, Window};
 
 use super::bins::{Code, Found, Pixels, Wanted, advance};
@@ -47,7 +48,7 @@ impl<T: Keyed + Code, C: Counter> Method<T> for Ranked<C> {
         let pixels = settings.footprint.need_with_centre(Window::whole(output)).size().pixels();
         let tables = size.with::<u8>(VALUES).with::<u16>(VALUES).with::<u16>(MOST_VALUES);
         let tables = tables.with::<u16>(pixels);
-        let (ranks, samples) = (self.strips.scratch::<All>(tables), self.strips.scratch::<Open>(tables));
+        let (ranks, samples) = (self.strips.scratch::<u16, All>(tables), self.strips.scratch::<u16, Open>(tables));
         if ranks.bytes() > samples.bytes() { ranks } else { samples }
     }
 
@@ -73,22 +74,24 @@ impl<T: Keyed + Code, C: Counter> Method<T> for Ranked<C> {
                 }
                 (Some(found), Some(_)) => {
                     let seen = self.seen_by(band, &columns);
-                    ranks.encode(band, seen, codes);
+                    encode(band, seen, codes, |value| ranks.code_of[value]);
                     let plane = Plane::of_codes(band.input.window(), codes);
                     let sample_of = |code: u16| {
                         let value = ranks.value_of[bin_of(code)];
                         T::of(value.high(), value.low())
                     };
                     let bins = found.next_multiple_of(STEP);
-                    let memory = Memory::take(&self.strips, bins + bins / LANES, &mut scratch.inner());
+                    let memory = Memory::take(bins + bins / LANES, &mut scratch.inner());
                     let part = (plane, columns.clone());
                     put_strips::<T, u16, C, All>(&self.strips, band, part, output, memory, sample_of);
                 }
                 _ => {
-                    let plane = Plane { view: band.input, band: band.index };
-                    let memory = Memory::take(&self.strips, OpenBins::<C>::LANES, &mut scratch.inner());
+                    encode(band, self.seen_by(band, &columns), codes, |value| value as u16);
+                    let plane = Plane::of_codes(band.input.window(), codes);
+                    let memory = Memory::take(OpenBins::<C>::LANES, &mut scratch.inner());
                     let part = (plane, columns.clone());
-                    put_strips::<T, T, C, Open>(&self.strips, band, part, output, memory, |sample| sample);
+                    let sample_of = |code: u16| T::of(code.high(), code.low());
+                    put_strips::<T, u16, C, Open>(&self.strips, band, part, output, memory, sample_of);
                 }
             }
             x = columns.end;
@@ -136,14 +139,19 @@ impl Ranks<'_> {
         }
         ranks
     }
+}
 
-    /// Writes the codes of some columns of the input.
-    fn encode<T: Keyed + Code>(&self, band: &Band<'_, T>, columns: Range<usize>, codes: &mut [u16]) {
-        let width = band.input.window().width;
-        for (y, row) in codes.chunks_exact_mut(width).enumerate() {
-            for (code, &sample) in row[columns.clone()].iter_mut().zip(&band.row(y)[columns.clone()]) {
-                *code = self.code_of[value(sample)];
-            }
+/// Writes the codes of some columns of the input, that of a value being `code_of` it.
+fn encode<T: Keyed + Code>(
+    band: &Band<'_, T>,
+    columns: Range<usize>,
+    codes: &mut [u16],
+    code_of: impl Fn(usize) -> u16,
+) {
+    let width = band.input.window().width;
+    for (y, row) in codes.chunks_exact_mut(width).enumerate() {
+        for (code, &sample) in row[columns.clone()].iter_mut().zip(&band.row(y)[columns.clone()]) {
+            *code = code_of(value(sample));
         }
     }
 }
@@ -163,7 +171,7 @@ fn bin_of<X: Code>(code: X) -> usize {
 /// Names [`AllBins`].
 struct All;
 
-impl<C: Counter> LowKind<C> for All {
+impl<C: Counter> LowKind<u16, C> for All {
     type Bins<'a> = AllBins<'a, C>;
 }
 
@@ -175,20 +183,20 @@ pub(crate) struct AllBins<'a, C> {
     common: &'a mut [C],
 }
 
-impl<'a, C: Counter> LowBins<'a, C> for AllBins<'a, C> {
+impl<'a, C: Counter> LowBins<'a, u16, C> for AllBins<'a, C> {
     // A lane of `common` goes with as many bins as there are lanes.
     const LANES: usize = MOST_VALUES + MOST_VALUES / LANES;
     // There are few high bytes.
     const FROM_MARK: bool = false;
 
-    fn new(memory: &'a mut [Lanes<C>], _: &'a mut [u16]) -> Self {
+    fn new(memory: &'a mut [Lanes<C>]) -> Self {
         memory.fill([C::default(); LANES]);
         let (bins, common) = memory.split_at_mut(memory.len() * LANES / (LANES + 1));
         AllBins { bins, common: bytemuck::cast_slice_mut(common) }
     }
 
     #[inline(always)]
-    fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>) {
+    fn count<S: Simd, W: Way>(&mut self, _: S, pixels: Pixels<'_, u16, C>) {
         let Pixels { codes, flags, masks } = pixels;
         if let Some(flags) = flags {
             for index in 0..codes.len().min(flags.len()) {
@@ -222,10 +230,10 @@ impl<'a, C: Counter> LowBins<'a, C> for AllBins<'a, C> {
         false
     }
 
-    fn count_bin<X: Code>(&mut self, _: u8, _: Pixels<'_, X, C>) {}
+    fn count_bin<S: Simd>(&mut self, _: S, _: u8, _: Pixels<'_, u16, C>) {}
 
     #[inline(always)]
-    fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>) {
+    fn find<S: Simd>(&self, _: S, high: u8, wanted: &Wanted<C>, found: &mut Found<C>) {
         let mut walk = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
         let mut sum = [C::default(); LANES];
         let first = usize::from(high) * STEP % MOST_VALUES;

@@ -55,61 +55,61 @@ pub(crate) struct Answer<'a, X, C> {
 }
 
 /// The bins of low bytes, for some or all high bytes.
-pub(crate) trait LowBins<'a, C>: Sized {
+pub(crate) trait LowBins<'a, X, C>: Sized {
     /// Most lanes of memory that they take.
     const LANES: usize;
     /// Whether the walk through the high bytes begins where no window's place is below, which has to be kept up with for
     /// every pixel, or at the first of them.
     const FROM_MARK: bool = true;
 
-    /// Empty ones; `listed` has room for the pixels of an edge and one more.
-    fn new(memory: &'a mut [Lanes<C>], listed: &'a mut [u16]) -> Self;
+    /// Empty ones.
+    fn new(memory: &'a mut [Lanes<C>]) -> Self;
 
     /// Counts those pixels that have a bin.
-    fn count<W: Way, X: Code>(&mut self, pixels: Pixels<'_, X, C>);
+    fn count<S: Simd, W: Way>(&mut self, simd: S, pixels: Pixels<'_, X, C>);
 
     /// Notes that row `row` uses the bins of the high byte. True where there were none: they are there now, and empty.
     fn open(&mut self, high: u8, row: usize) -> bool;
 
     /// Counts those pixels that have that high byte, for which [`LowBins::open`] was true.
-    fn count_bin<X: Code>(&mut self, high: u8, pixels: Pixels<'_, X, C>);
+    fn count_bin<S: Simd>(&mut self, simd: S, high: u8, pixels: Pixels<'_, X, C>);
 
     /// The low bytes of what is wanted in those windows whose place lies at the high byte `high`, counted from the first
     /// value that has it. The others' are left as they are.
-    fn find(&self, high: u8, wanted: &Wanted<C>, found: &mut Found<C>);
+    fn find<S: Simd>(&self, simd: S, high: u8, wanted: &Wanted<C>, found: &mut Found<C>);
 }
 
 /// Names a kind of [`LowBins`], whatever memory they borrow.
-pub(crate) trait LowKind<C: Counter> {
+pub(crate) trait LowKind<X, C: Counter> {
     /// The bins.
-    type Bins<'a>: LowBins<'a, C>;
+    type Bins<'a>: LowBins<'a, X, C>;
 }
 
 /// For samples that have no low bytes.
 pub(crate) struct NoBins;
 
-impl<C: Counter> LowKind<C> for NoBins {
+impl<X: Code, C: Counter> LowKind<X, C> for NoBins {
     type Bins<'a> = NoBins;
 }
 
-impl<'a, C: Counter> LowBins<'a, C> for NoBins {
+impl<'a, X: Code, C: Counter> LowBins<'a, X, C> for NoBins {
     const LANES: usize = 0;
 
-    fn new(_: &'a mut [Lanes<C>], _: &'a mut [u16]) -> Self {
+    fn new(_: &'a mut [Lanes<C>]) -> Self {
         NoBins
     }
 
     #[inline(always)]
-    fn count<W: Way, X: Code>(&mut self, _: Pixels<'_, X, C>) {}
+    fn count<S: Simd, W: Way>(&mut self, _: S, _: Pixels<'_, X, C>) {}
 
     fn open(&mut self, _: u8, _: usize) -> bool {
         false
     }
 
-    fn count_bin<X: Code>(&mut self, _: u8, _: Pixels<'_, X, C>) {}
+    fn count_bin<S: Simd>(&mut self, _: S, _: u8, _: Pixels<'_, X, C>) {}
 
     #[inline(always)]
-    fn find(&self, _: u8, _: &Wanted<C>, _: &mut Found<C>) {}
+    fn find<S: Simd>(&self, _: S, _: u8, _: &Wanted<C>, _: &mut Found<C>) {}
 }
 
 impl<C: Counter> Strips<C> {
@@ -118,9 +118,8 @@ impl<C: Counter> Strips<C> {
     }
 
     /// What [`Memory::take`] takes.
-    pub(crate) fn scratch<L: LowKind<C>>(&self, size: ScratchSize) -> ScratchSize {
-        let listed = Edges::<C>::longest(&self.footprint) + 1;
-        size.with::<Lanes<C>>(Bins::<C>::LANES + L::Bins::LANES).with::<u16>(listed)
+    pub(crate) fn scratch<X, L: LowKind<X, C>>(&self, size: ScratchSize) -> ScratchSize {
+        size.with::<Lanes<C>>(Bins::<C>::LANES + L::Bins::LANES)
     }
 
     /// What windows want that hold `total` values, of which `count` are to be put out, in row `y`.
@@ -153,29 +152,26 @@ pub(crate) fn strips(columns: Range<usize>) -> impl Iterator<Item = Strip> {
 /// Memory for one strip after the other.
 pub(crate) struct Memory<'a, C> {
     lanes: &'a mut [Lanes<C>],
-    listed: &'a mut [u16],
 }
 
 impl<'a, C: Counter> Memory<'a, C> {
     /// Takes what [`Strips::scratch`] declares, or less: `low` lanes for low bytes.
-    pub(crate) fn take(strips: &Strips<C>, low: usize, scratch: &mut Frame<'a>) -> Self {
+    pub(crate) fn take(low: usize, scratch: &mut Frame<'a>) -> Self {
         let lanes = Bins::<C>::LANES + low;
-        Memory {
-            lanes: bytemuck::cast_slice_mut(scratch.take::<C>(lanes * LANES)),
-            listed: scratch.take(Edges::<C>::longest(&strips.footprint) + 1),
-        }
+        Memory { lanes: bytemuck::cast_slice_mut(scratch.take::<C>(lanes * LANES)) }
     }
 }
 
 /// One strip at work.
-struct Slide<'a, C> {
+struct Slide<'a, S, C> {
+    simd: S,
     strips: &'a Strips<C>,
     ground: &'a Ground<'a>,
     plane: Plane<'a>,
     strip: Strip,
 }
 
-impl<C: Counter> Slide<'_, C> {
+impl<S: Simd, C: Counter> Slide<'_, S, C> {
     /// The pixels of an edge of the windows whose first one is that of output row `y`.
     #[inline(always)]
     fn pixels<X: Code>(&self, edge: Edge, y: usize) -> Pixels<'_, X, C> {
@@ -192,7 +188,7 @@ impl<C: Counter> Slide<'_, C> {
 
     /// Moves the windows down to output row `y`, the first or the next one.
     #[inline(always)]
-    fn step<'l, X: Code, L: LowBins<'l, C>>(&self, y: usize, bins: &mut Bins<'_, C>, low: &mut L) {
+    fn step<'l, X: Code, L: LowBins<'l, X, C>>(&self, y: usize, bins: &mut Bins<'_, C>, low: &mut L) {
         let edges = &self.strips.edges;
         match y.checked_sub(1) {
             None => self.change::<In, X, L>(&edges.all, y, bins, low),
@@ -205,7 +201,7 @@ impl<C: Counter> Slide<'_, C> {
 
     /// Counts the pixels of edges of the windows whose first one is that of output row `y`.
     #[inline(always)]
-    fn change<'l, W: Way, X: Code, L: LowBins<'l, C>>(
+    fn change<'l, W: Way, X: Code, L: LowBins<'l, X, C>>(
         &self,
         edges: &[Edge],
         y: usize,
@@ -215,13 +211,13 @@ impl<C: Counter> Slide<'_, C> {
         for &edge in edges {
             let pixels = self.pixels::<X>(edge, y);
             bins.count::<W, X>(pixels, L::FROM_MARK);
-            low.count::<W, X>(pixels);
+            low.count::<S, W>(self.simd, pixels);
         }
     }
 
     /// The low bytes of what is wanted, after the high bytes `high` were found.
     #[inline(always)]
-    fn find_low<'l, X: Code, L: LowBins<'l, C>>(
+    fn find_low<'l, X: Code, L: LowBins<'l, X, C>>(
         &self,
         y: usize,
         wanted: &Wanted<C>,
@@ -229,22 +225,23 @@ impl<C: Counter> Slide<'_, C> {
         bins: &mut L,
     ) -> Found<C> {
         let mut low = Found { bin: [C::default(); LANES], before: [C::default(); LANES] };
-        let mut left = wanted.ends;
-        while let Some(first) = left.iter().position(|&end| end > C::default()) {
-            let bin = high.bin[first];
+        let mut left = !C::lanes_with(self.simd, &wanted.ends, C::default());
+        while left != 0 {
+            let bin = high.bin[left.trailing_zeros() as usize];
+            left &= !C::lanes_with(self.simd, &high.bin, bin);
             let mut group = Wanted { ends: [C::default(); LANES], windows: 0 };
             for lane in 0..LANES {
-                let member = high.bin[lane] == bin && left[lane] > C::default();
-                group.ends[lane] = if member { left[lane].minus(high.before[lane]) } else { C::default() };
-                left[lane] = if member { C::default() } else { left[lane] };
+                let member = high.bin[lane] == bin && wanted.ends[lane] > C::default();
+                group.ends[lane] =
+                    if member { wanted.ends[lane].minus(high.before[lane]) } else { C::default() };
             }
             let bin = bin.number() as u8;
             if bins.open(bin, y) {
                 for &edge in &self.strips.edges.all {
-                    bins.count_bin(bin, self.pixels::<X>(edge, y));
+                    bins.count_bin(self.simd, bin, self.pixels::<X>(edge, y));
                 }
             }
-            bins.find(bin, &group, &mut low);
+            bins.find(self.simd, bin, &group, &mut low);
         }
         low
     }
@@ -252,8 +249,8 @@ impl<C: Counter> Slide<'_, C> {
 
 /// Runs down a strip, and hands on what was found for each row.
 #[simd]
-pub(crate) fn slide<S: Simd, X: Code, C: Counter, L: LowKind<C>>(
-    _: S,
+pub(crate) fn slide<S: Simd, X: Code, C: Counter, L: LowKind<X, C>>(
+    simd: S,
     strips: &Strips<C>,
     ground: &Ground<'_>,
     plane: Plane<'_>,
@@ -263,8 +260,8 @@ pub(crate) fn slide<S: Simd, X: Code, C: Counter, L: LowKind<C>>(
 ) {
     let (bins, rest) = memory.lanes.split_at_mut(Bins::<C>::LANES);
     let mut bins = Bins::new(bins);
-    let mut low_bins = L::Bins::new(rest, memory.listed);
-    let slide = Slide { strips, ground, plane, strip };
+    let mut low_bins = L::Bins::new(rest);
+    let slide = Slide { simd, strips, ground, plane, strip };
     for y in 0..ground.made.height {
         slide.step::<X, _>(y, &mut bins, &mut low_bins);
         let wanted = strips.wanted(ground, strip, y, &bins.total);
