@@ -36,7 +36,7 @@ impl Small {
     pub(crate) fn suited<T: Keyed>(footprint: &Footprint, place: usize) -> Option<Self> {
         let dearest = match T::TYPE.size() {
             1 => 280,
-            2 => 900,
+            2 => 700,
             _ => 1400,
         };
         (footprint.hull.height <= GREATEST_HEIGHT && footprint.count <= GREATEST_COUNT)
