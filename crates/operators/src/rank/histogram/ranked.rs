@@ -48,7 +48,8 @@ impl<T: Keyed + Code, C: Counter> Method<T> for Ranked<C> {
         let pixels = settings.footprint.need_with_centre(Window::whole(output)).size().pixels();
         let tables = size.with::<u8>(VALUES).with::<u16>(VALUES).with::<u16>(MOST_VALUES);
         let tables = tables.with::<u16>(pixels);
-        let (ranks, samples) = (self.strips.scratch::<u16, All>(tables), self.strips.scratch::<u16, Open>(tables));
+        let (ranks, samples) =
+            (self.strips.scratch::<u16, All>(tables), self.strips.scratch::<u16, Open>(tables));
         if ranks.bytes() > samples.bytes() { ranks } else { samples }
     }
 

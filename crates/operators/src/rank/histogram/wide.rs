@@ -96,7 +96,10 @@ impl<C: Counter> Wide<C> {
 }
 
 /// The pixels that are data, in order.
-fn sort<'a, T: Keyed>(band: &Band<'_, T>, memory: &'a mut [<T::Key as Located>::Pixel]) -> &'a [<T::Key as Located>::Pixel]
+fn sort<'a, T: Keyed>(
+    band: &Band<'_, T>,
+    memory: &'a mut [<T::Key as Located>::Pixel],
+) -> &'a [<T::Key as Located>::Pixel]
 where
     T::Key: Located,
 {
