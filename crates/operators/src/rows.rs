@@ -16,7 +16,7 @@ mod weigh;
 
 pub(crate) use arctangent::{angle_of, arctangent};
 pub(crate) use decibels::{FromDecibels, into_decibels, number_of_decibels};
-pub(crate) use exponential::exponential;
+pub(crate) use exponential::{exponential, exponentials, exponentials_of};
 pub(crate) use load::{LoadRows, loader};
 pub(crate) use logarithm::logarithm;
 pub(crate) use mask::{clear_mask, hand_on_mask, mark_all_valid, mark_valid};

@@ -4,7 +4,7 @@ use fearless_simd::{Simd, dispatch};
 use fearless_simd_macros::simd;
 use swathe_core::TileView;
 
-use super::{LoadRows, exponential, logarithm};
+use super::{LoadRows, exponential, exponentials, logarithm};
 use crate::simd::level;
 
 /// Reads rows of decibels as the numbers that they stand for.
@@ -48,15 +48,19 @@ pub(crate) fn into_decibels(values: &mut [f64]) {
 
 #[simd]
 fn from_decibels<S: Simd>(_: S, values: &mut [f64]) {
-    for value in values {
-        *value = number_of_decibels(*value);
+    for value in values.iter_mut() {
+        *value = *value * NEPERS;
     }
+    exponentials(values);
 }
+
+/// What a tenth of a decimal logarithm is as a natural one.
+const NEPERS: f64 = std::f64::consts::LN_10 / 10.0;
 
 /// `10^(x / 10)`.
 #[inline(always)]
 pub(crate) fn number_of_decibels(decibels: f64) -> f64 {
-    exponential(decibels * (std::f64::consts::LN_10 / 10.0))
+    exponential(decibels * NEPERS)
 }
 
 #[simd]

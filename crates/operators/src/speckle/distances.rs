@@ -9,7 +9,7 @@ use swathe_core::{Halo, Parameter, ParameterKind, Parameters, Size};
 
 use super::LEAST_MEAN;
 use crate::focal::surroundings::Surroundings;
-use crate::rows::exponential;
+use crate::rows::exponentials_of;
 use crate::simd::level;
 
 /// `--distance`, the length of the way from a pixel of the window to its middle.
@@ -132,8 +132,9 @@ fn weigh<S: Simd, const N: usize>(
             Weight::Exponential(_) if falling == 0 => {}
             Weight::Exponential(distance) => {
                 for i in 0..N {
-                    first[i] = exponential(-rates[i] * distance);
+                    first[i] = -rates[i] * distance;
                 }
+                first = exponentials_of(first);
                 weight = first;
             }
             Weight::Times => {

@@ -10,7 +10,6 @@ use swathe_core::{Documentation, Group, Operator, OperatorSpec, Parameter, Param
 use super::pixel::{PixelFilter, of_pixel};
 use super::{CMAX, DAMPING, DDOF, DOMAIN, HALO_OR_TWICE, LOOKS, NODATA, SIZE, Speckle, TYPES, scale};
 use crate::focal::window_statistics::{self, STD};
-use crate::rows::exponential;
 
 /// The description of `enhanced-lee`.
 pub static SPEC: OperatorSpec = OperatorSpec {
@@ -71,14 +70,20 @@ impl PixelFilter for EnhancedLee {
         self.noise
     }
 
+    const EXPONENTIAL: bool = true;
+
+    /// Leaves the deviation. Everything times the mean, which saves a division.
     #[inline(always)]
-    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64 {
-        let EnhancedLee { noise, target, damping } = *self;
-        // Everything times the mean, which saves a division.
-        let (deviation, least, greatest) = (variance.sqrt(), noise * mean, target * mean);
-        let weight = exponential(-damping * (deviation - least) / (greatest - deviation));
+    fn exponent(&self, mean: f64, spread: &mut f64) -> f64 {
+        let deviation = spread.sqrt();
+        *spread = deviation;
+        -self.damping * (deviation - self.noise * mean) / (self.target * mean - deviation)
+    }
+
+    #[inline(always)]
+    fn mix(&self, centre: f64, mean: f64, deviation: f64, weight: f64) -> f64 {
         let mixed = mean * weight + centre * (1.0 - weight);
-        let chosen = if deviation >= greatest { centre } else { mixed };
-        if deviation <= least || mean < 0.0 { mean } else { chosen }
+        let chosen = if deviation >= self.target * mean { centre } else { mixed };
+        if deviation <= self.noise * mean || mean < 0.0 { mean } else { chosen }
     }
 }

@@ -51,7 +51,7 @@ impl PixelFilter for GammaMap {
     }
 
     #[inline(always)]
-    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64 {
+    fn mix(&self, centre: f64, mean: f64, variance: f64, _weight: f64) -> f64 {
         let GammaMap { looks, variation } = *self;
         let (noise, target) = (variation * variation, std::f64::consts::SQRT_2 * variation);
         let spread = variance.sqrt() / mean;

@@ -57,7 +57,7 @@ impl PixelFilter for Linear {
     }
 
     #[inline(always)]
-    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64 {
+    fn mix(&self, centre: f64, mean: f64, variance: f64, _weight: f64) -> f64 {
         let noise = self.variation * self.variation;
         let spread = variance / (mean * mean);
         let weight = (1.0 - noise / spread) / self.divisor;

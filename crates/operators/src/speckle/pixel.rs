@@ -14,10 +14,14 @@ use fearless_simd_macros::simd;
 
 use super::LEAST_MEAN;
 use crate::focal::window_statistics::{Finish, FinishPixel};
+use crate::rows::exponentials;
 use crate::simd::level;
 
 /// Pixels that are looked at together: two registers of 64 bytes.
 const PIECE: usize = 16;
+
+/// Pieces whose exponentials are made together, which leaves none waiting for another's.
+const TOGETHER: usize = 16;
 
 /// Far more than a few operations round off, far less than matters.
 const DOUBT: f64 = 1e-14;
@@ -30,8 +34,18 @@ pub(super) trait PixelFilter: Copy + Send + Sync + 'static {
     /// Coefficient of variation of speckle alone: below it the filter puts out the mean.
     fn noise(&self) -> f64;
 
-    /// The output where the mean is not all but 0. Always inlined: it becomes part of a row function.
-    fn mix(&self, centre: f64, mean: f64, variance: f64) -> f64;
+    /// Whether the output depends on an exponential.
+    const EXPONENTIAL: bool = false;
+
+    /// What the exponential is of. May leave of the variance what [`PixelFilter::mix`] is to have of it. Always inlined, as that is: they
+    /// become part of a row function.
+    #[inline(always)]
+    fn exponent(&self, _mean: f64, _variance: &mut f64) -> f64 {
+        0.0
+    }
+
+    /// The output where the mean is not all but 0, with what is left of the variance, and the exponential where there is one.
+    fn mix(&self, centre: f64, mean: f64, spread: f64, weight: f64) -> f64;
 }
 
 /// The filter for rows; 0 where the mean is all but 0.
@@ -59,46 +73,82 @@ fn filter_row<S: Simd, F: PixelFilter>(
 ) {
     let length = variances.len();
     assert!(centres.len() == length && means.len() == length);
-    let bound = filter.noise() * filter.noise() * (1.0 - DOUBT);
+    let mut weights = [0.0; PIECE * TOGETHER];
     let whole = length / PIECE * PIECE;
-    for x in (0..whole).step_by(PIECE) {
-        let piece = &mut variances[x..x + PIECE];
-        filter_piece::<F, PIECE>(filter, bound, &centres[x..x + PIECE], &means[x..x + PIECE], piece);
+    for x in (0..whole).step_by(PIECE * TOGETHER) {
+        let these = x..whole.min(x + PIECE * TOGETHER);
+        let rows = (&centres[these.clone()], &means[these.clone()], &mut variances[these]);
+        filter_pieces::<F, PIECE>(filter, rows, &mut weights);
     }
     for x in whole..length {
-        filter_piece::<F, 1>(filter, bound, &centres[x..=x], &means[x..=x], &mut variances[x..=x]);
+        filter_pieces::<F, 1>(
+            filter,
+            (&centres[x..=x], &means[x..=x], &mut variances[x..=x]),
+            &mut weights[..1],
+        );
     }
 }
 
+/// At most [`TOGETHER`] pieces of `N` pixels.
 #[inline(always)]
-fn filter_piece<F: PixelFilter, const N: usize>(
+fn filter_pieces<F: PixelFilter, const N: usize>(
     filter: F,
-    bound: f64,
-    centres: &[f64],
-    means: &[f64],
-    variances: &mut [f64],
+    (centres, means, variances): (&[f64], &[f64], &mut [f64]),
+    weights: &mut [f64],
 ) {
-    assert!(centres.len() == N && means.len() == N && variances.len() == N);
-    // Not copied as slices: that is a call, for each piece.
-    let (Some(&mean), Some(&value)) = (means.first_chunk::<N>(), variances.first_chunk::<N>()) else {
-        return;
-    };
-    let mut made = mean;
-    let mut mixed = 0_u64;
-    for i in 0..N {
-        let even =
-            (value[i] <= bound * mean[i] * mean[i]) & (mean[i] >= LEAST_MEAN) & (mean[i] < GREATEST_MEAN);
-        mixed |= u64::from(!even);
+    assert!(centres.len() == variances.len() && means.len() == variances.len());
+    let bound = filter.noise() * filter.noise() * (1.0 - DOUBT);
+    let (mut mixed, mut count) = ([0; TOGETHER], 0);
+    for x in (0..variances.len()).step_by(N) {
+        // Not copied as slices: that is a call, for each piece.
+        let (Some(&mean), Some(spread)) =
+            (means[x..].first_chunk::<N>(), variances[x..].first_chunk_mut::<N>())
+        else {
+            return;
+        };
+        if is_even(bound, mean, *spread) {
+            *spread = mean;
+            continue;
+        }
+        if let (true, Some(weight)) = (F::EXPONENTIAL, weights[count * N..].first_chunk_mut::<N>()) {
+            for i in 0..N {
+                weight[i] = filter.exponent(mean[i], &mut spread[i]);
+            }
+        }
+        mixed[count] = x;
+        count += 1;
     }
-    if mixed != 0 {
+    if F::EXPONENTIAL {
+        exponentials(&mut weights[..count * N]);
+    }
+    for (number, &x) in mixed[..count].iter().enumerate() {
+        let (Some(&centre), Some(&mean), Some(spread), Some(&weight)) = (
+            centres[x..].first_chunk::<N>(),
+            means[x..].first_chunk::<N>(),
+            variances[x..].first_chunk_mut::<N>(),
+            weights[number * N..].first_chunk::<N>(),
+        ) else {
+            return;
+        };
+        let mut made = mean;
         for i in 0..N {
-            let chosen = filter.mix(centres[i], mean[i], value[i]);
+            let chosen = filter.mix(centre[i], mean[i], spread[i], weight[i]);
             made[i] = if mean[i].abs() < LEAST_MEAN { 0.0 } else { chosen };
         }
+        *spread = made;
     }
-    if let Some(piece) = variances.first_chunk_mut::<N>() {
-        *piece = made;
+}
+
+/// Whether all pixels of a piece are certain to be put out as their means.
+#[inline(always)]
+fn is_even<const N: usize>(bound: f64, means: [f64; N], variances: [f64; N]) -> bool {
+    let mut mixed = 0_u64;
+    for i in 0..N {
+        let (mean, variance) = (means[i], variances[i]);
+        let even = (variance <= bound * mean * mean) & (mean >= LEAST_MEAN) & (mean < GREATEST_MEAN);
+        mixed |= u64::from(!even);
     }
+    mixed == 0
 }
 
 #[cfg(test)]
