@@ -11,14 +11,14 @@ use crate::report::{AccountLine, RunOptions};
 /// What one more tile takes by itself (handing out, calls, a line of the journal), in nanoseconds.
 const TILE: f64 = 10_000.0;
 /// The same where nothing is written.
-const GATHERED_TILE: f64 = 3_000.0;
+const GATHERED_TILE: f64 = 1_500.0;
 /// What one more stretch of a file takes (a map or a call), in nanoseconds.
 const STRETCH: f64 = 1_000.0;
 /// What it takes to read a byte, in nanoseconds. `mean` of 3 x 3 over blocks of 256 x 256 `u16`, in tiles of 256, 512, 1024, 2048 and
 /// 4096 columns by 256 rows, takes 1.37, 1.19, 1.07, 1 and 1.02 times as long: the halo on each side is one block more.
 const READ_BYTE: f64 = 0.14;
 /// The same where it is read straight into a tile.
-const STRAIGHT_BYTE: f64 = 0.12;
+const STRAIGHT_BYTE: f64 = 0.11;
 /// Bytes that one stage of a worker's tile looks at and makes, from which on it falls out of the processor's caches (1 MiB of a core and 32 MiB of
 /// all, on the machine measured on), and what every doubling takes from there, for each of these bytes, in nanoseconds. CPU time of
 /// tiles of 1024 x 256, 2048 x 256 and 4096 x 256: NDVI, of 2 to 8 MB, 1, 1.04 and 1.33; `sobel`, 1.5 to 6 MB, 1, 1.02, 1.48;

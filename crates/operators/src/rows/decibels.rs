@@ -49,7 +49,7 @@ pub(crate) fn into_decibels(values: &mut [f64]) {
 #[simd]
 fn from_decibels<S: Simd>(_: S, values: &mut [f64]) {
     for value in values.iter_mut() {
-        *value = *value * NEPERS;
+        *value *= NEPERS;
     }
     exponentials(values);
 }

@@ -145,8 +145,9 @@ fn is_even<const N: usize>(bound: f64, means: [f64; N], variances: [f64; N]) -> 
     let mut mixed = 0_u64;
     for i in 0..N {
         let (mean, variance) = (means[i], variances[i]);
-        let even = (variance <= bound * mean * mean) & (mean >= LEAST_MEAN) & (mean < GREATEST_MEAN);
-        mixed |= u64::from(!even);
+        // Not as a range, which looks at the one before the other.
+        let (enough, finite) = (mean >= LEAST_MEAN, mean < GREATEST_MEAN);
+        mixed |= u64::from(!((variance <= bound * mean * mean) & enough & finite));
     }
     mixed == 0
 }
