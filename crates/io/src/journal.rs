@@ -148,7 +148,12 @@ impl Keep for Keeping {
             None => (self.begin(held, &header)?, Position::default(), false),
         };
         let shares = self.shares();
+        let complete = match self.shard {
+            Some((shard, _)) => format!("shard {shard} of `{}` is complete", self.output),
+            None => format!("the output `{}` is complete and in place", self.output),
+        };
         Ok(Box::new(FileJournal {
+            complete,
             names: self.names,
             receipt: self.receipt,
             shares,
@@ -206,6 +211,8 @@ impl Keeping {
 #[derive(Debug)]
 struct FileJournal {
     names: KeptNames,
+    /// What is there when it is closed, in words.
+    complete: String,
     receipt: bool,
     /// Whether others write into the same partial output.
     shares: bool,
@@ -325,7 +332,8 @@ impl Journal for FileJournal {
             fs::rename(&self.names.journal, &self.names.receipt).map_err(|error| {
                 Error::io(
                     format_args!(
-                        "the output is complete and in place, but its journal `{}` cannot become its receipt",
+                        "{}, but its journal `{}` cannot become its receipt",
+                        self.complete,
                         self.names.journal.display()
                     ),
                     error,
@@ -347,6 +355,36 @@ impl Journal for FileJournal {
         }
         for path in [&self.names.carry, &self.names.journal] {
             let _ = remove(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_without_its_name_says_what_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o.tif");
+        let output = path.display().to_string();
+        let shard = Shard { number: 2, count: 4 };
+        let whole = || Keeping::new(&output, Map::new(), false, false);
+        for (keeping, says) in [
+            (whole(), format!("the output `{output}` is complete and in place, but")),
+            (whole().of_shard(shard, Sharing::OneFile), format!("shard 2/4 of `{output}` is complete, but")),
+            (whole().of_shard(shard, Sharing::OwnFiles), format!("shard 2/4 of `{output}` is complete, but")),
+        ] {
+            let receipt = keeping.names.receipt.clone();
+            let journal = Box::new(keeping).open(Size::new(1, 1), 1, 1).unwrap();
+            // No file takes the name of a folder.
+            fs::create_dir(&receipt).unwrap();
+            let error = journal.close().unwrap_err().to_string();
+            assert!(error.contains(&says) && error.contains("cannot become its receipt"), "{error}");
+            fs::remove_dir(&receipt).unwrap();
+            for left in fs::read_dir(folder.path()).unwrap() {
+                fs::remove_file(left.unwrap().path()).unwrap();
+            }
         }
     }
 }
