@@ -55,15 +55,22 @@ fn store(stored: &StoredSummary) -> String {
     )
 }
 
+/// Where sweeps that learn start from, where that was stored behind so many operators.
+fn behind(plan: &PlanSummary, stages: u64) -> String {
+    let stored = plan.stored.iter().find(|stored| stored.stages == stages);
+    stored.map_or_else(String::new, |stored| format!(" from {}, which is stored", stored.name))
+}
+
 /// What will happen.
 pub(crate) fn plan(plan: &PlanSummary) -> String {
     let mut lines = vec!["plan".to_owned()];
     lines.extend(plan.inputs.iter().map(|input| format!("  read     {}", raster(input))));
     for first in &plan.preparations {
         lines.push(format!(
-            "  first    {} for `{}`: {} sweep{} over {} tiles of {} x {} by {} workers, {} predicted",
+            "  first    {} for `{}`{}: {} sweep{} over {} tiles of {} x {} by {} workers, {} predicted",
             first.subject,
             first.operator,
+            behind(plan, first.behind),
             first.passes,
             if first.passes == 1 { "" } else { "s" },
             first.tiles,

@@ -155,6 +155,139 @@ fn the_plan_says_where_it_stores_and_why() {
     assert!(plan(&folder, "", "a.tif", "sobel").get("fusion").is_none());
 }
 
+/// Chains in which something has to be learned first, twice, behind halos, and before a scan.
+const LEARNING: [&str; 5] = [
+    "median --size 31 ! stretch --percentiles 2,98",
+    "cast --type f64 --scale 0.3 ! mean --size 33 ! cast --type f32 ! stretch --percentiles 2,98 --type u16 ! median --size 9 ! equalize",
+    "median --size 21 ! lee --size 7 --looks auto ! gaussian --sigma 8 ! erode --size 41 ! stretch ! median --size 25 ! flip",
+    "erode --size 51x3 ! gaussian --sigma 20 ! lee-sigma --size 7 --looks 4 ! resize --scale 0.5",
+    "median --size 15 ! stretch --type u16 ! median --size 11 ! accumulate --op sum --axis y",
+];
+
+#[test]
+fn sweeps_that_learn_do_not_show_where_they_start() {
+    let folder = folder();
+    for chain in LEARNING {
+        for input in ["a.tif", "n.tif", "f.tif"] {
+            same_bytes(&folder, input, chain);
+        }
+    }
+    folder.well("copy a.tif b.tif --bands 1 --quiet --receipt no");
+    same_bytes(&folder, "b.tif", "median --size 21 ! stretch ! median --size 9 ! distance --to nonzero");
+}
+
+#[test]
+fn the_plan_weighs_storing_what_several_sweeps_read() {
+    let folder = folder();
+    // A median of 51 x 51 takes longer than storing what it makes; it would be computed three times.
+    let chain = "median --size 51 ! cast --type f32 ! stretch --type f32";
+    let stores = plan(&folder, "", "a.tif", chain);
+    let fusion = &stores["fusion"];
+    let total = |ways: &Value| {
+        let part = |name: &str| ways[name].as_f64().unwrap();
+        part("once") + part("again") + part("store") + part("learn")
+    };
+    assert!(total(&fusion["several"]) < total(&fusion["one"]), "{fusion:#}");
+    assert!(fusion["one"]["learn"].as_f64().unwrap() > fusion["several"]["learn"].as_f64().unwrap());
+    assert!(fusion["reason"].as_str().unwrap().contains("for sweeps that learn"), "{fusion:#}");
+    // Two bytes are stored for each sample, not the four of what comes from them at once.
+    assert!(stores["stored"][0]["stages"] == 1 && stores["scratch_bytes"] == 700 * 450 * 4, "{stores:#}");
+    assert_eq!(stores["preparations"][0]["behind"], 1);
+    assert_eq!(stores["passes"], 2 + stores["preparations"][0]["passes"].as_u64().unwrap());
+    let words = folder.well(&line("--plan", "a.tif", chain, "p.tif"));
+    assert!(
+        words.contains("from what `median` makes, which is stored") && words.contains("\n  scratch "),
+        "{words}"
+    );
+    // What is cheap is computed again, and the plan says what storing would take.
+    let cheap = plan(&folder, "", "a.tif", "cast --type f32 ! stretch");
+    assert!(cheap.get("stored").is_none() && cheap["preparations"][0]["behind"] == 0, "{cheap:#}");
+    assert!(total(&cheap["fusion"]["one"]) < total(&cheap["fusion"]["several"]), "{cheap:#}");
+    assert!(cheap["fusion"]["reason"].as_str().unwrap().contains("for storing"), "{cheap:#}");
+    let always = plan(&folder, "--fuse always", "a.tif", chain);
+    assert!(always.get("stored").is_none() && always["scratch_bytes"] == 0, "{always:#}");
+    // The run does what the plan says.
+    folder.well(&line("--report r.json", "a.tif", chain, "o.tif"));
+    let report = json(&std::fs::read_to_string(folder.file("r.json")).unwrap());
+    let before = report["passes_before"].as_array().unwrap();
+    assert_eq!(before.len() as u64 + 1, stores["passes"].as_u64().unwrap());
+    for field in
+        ["passes", "scratch_bytes", "tile_width", "threads", "stages", "inputs", "write_bytes", "fusion"]
+    {
+        assert_eq!(report["plan"][field], stores[field], "{field}");
+    }
+    for field in ["stages", "name", "bytes", "tile_width", "tile_height", "tiles", "threads"] {
+        assert_eq!(report["plan"]["stored"][0][field], stores["stored"][0][field], "{field}");
+    }
+    let peak = report["measured_peak_bytes"].as_u64().unwrap();
+    assert!(peak <= report["plan"]["budget_bytes"].as_u64().unwrap());
+}
+
+/// The least budget holds every sweep, those that learn and those that store.
+#[test]
+fn a_chain_that_learns_holds_its_budget() {
+    let folder = folder();
+    for options in ["", "--fuse always", "--fuse never"] {
+        let cut = least(&folder, options, LEARNING[2]);
+        folder.well(&line(
+            &format!("{options} --memory {cut}MiB --report r.json"),
+            "a.tif",
+            LEARNING[2],
+            "o.tif",
+        ));
+        let report = json(&std::fs::read_to_string(folder.file("r.json")).unwrap());
+        let peak = report["measured_peak_bytes"].as_u64().unwrap();
+        assert!(peak <= cut << 20, "{peak} bytes in {cut} MiB with `{options}`");
+    }
+}
+
+/// Shards learn of the whole raster, and store a band of what comes behind.
+#[test]
+fn shards_store_the_rows_that_they_need() {
+    let folder = folder();
+    let output = "o.tif --block 64x64";
+    let of = |chain: &str, options: &str| {
+        json(&folder.well(&line(&format!("{options} --plan --json"), "a.tif", chain, output)))
+    };
+    let chain = "median --size 31 ! gaussian --sigma 3 ! erode --size 21";
+    let whole = of(chain, "--fuse never")["scratch_bytes"].as_u64().unwrap();
+    assert_eq!(whole, 2 * 700 * 450 * 4);
+    let mut of_shards = Vec::new();
+    for number in 1..=3 {
+        let shard = of(chain, &format!("--fuse never --shard {number}/3"));
+        let own = shard["shard"]["rows"].as_u64().unwrap();
+        // Of what comes before the erosion ten rows on each side, and twelve more of what comes before the gaussian.
+        let sides = if number == 2 { 2 } else { 1 };
+        let rows = |halo: u64| own + sides * halo;
+        assert_eq!(shard["scratch_bytes"], 700 * 4 * (rows(10) + rows(22)), "{shard:#}");
+        of_shards.push(shard["stored"][0]["bytes"].as_u64().unwrap());
+    }
+    assert!(of_shards.iter().all(|&bytes| 2 * bytes < whole), "{of_shards:?} of {whole}");
+    let none = of(chain, "--fuse never --shard 400/900");
+    assert!(none["shard"]["rows"] != 0 || none["scratch_bytes"] == 0, "{none:#}");
+    for chain in [
+        chain,
+        LEARNING[1],
+        LEARNING[2],
+        LEARNING[3],
+        "gaussian --sigma 9 --boundary wrap ! median --size 21 --boundary mirror",
+    ] {
+        folder.well(&line("--fuse always", "a.tif", chain, output));
+        let reference = folder.content("o.tif");
+        folder.remove("o.tif");
+        let line = |options: &str| line(options, "a.tif", chain, output).replace("--receipt no ", "");
+        for (number, fuse) in [(1, "never"), (3, "auto"), (2, "never")] {
+            folder.well(&line(&format!("--shard {number}/3 --fuse {fuse}")));
+            assert_eq!(scratch_files(&folder), 0);
+        }
+        folder.well("gather o.tif --quiet");
+        assert!(folder.content("o.tif") == reference, "{chain}");
+        for name in ["o.tif", "o.tif.receipt"] {
+            folder.remove(name);
+        }
+    }
+}
+
 #[test]
 fn a_chain_whose_budget_holds_no_sweep_of_all_is_cut() {
     let folder = folder();
@@ -243,6 +376,7 @@ fn a_killed_run_goes_on() {
     for chain in [
         "mean --size 31 ! gaussian --sigma 9 ! median --size 41",
         "mean --size 31 ! flip ! median --size 41 --boundary wrap",
+        "median --size 31 ! stretch --type u16 ! gaussian --sigma 3 ! median --size 21",
     ] {
         let line = line("--fuse never --tile 128x64", "a.tif", chain, "o.tif --compress zstd");
         folder.well(&line);
@@ -279,16 +413,18 @@ fn kill_behind(folder: &Folder, line: &str, tiles: usize) {
 #[test]
 fn damage_is_mended_in_the_sweeps_that_it_takes() {
     let folder = folder();
-    let line = line("--fuse never --tile 256x64", "a.tif", CHAIN, "o.tif");
-    folder.well(&line.replace("--receipt no", ""));
-    let reference = folder.content("o.tif");
-    let mut damaged = reference.clone();
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 0x55;
-    std::fs::write(folder.file("o.tif"), damaged).unwrap();
-    folder.well("repair o.tif --fuse never --scratch scratch --quiet");
-    assert!(folder.content("o.tif") == reference);
-    assert_eq!(scratch_files(&folder), 0);
+    for chain in [CHAIN, LEARNING[1]] {
+        let line = line("--fuse never --tile 256x64", "a.tif", chain, "o.tif");
+        folder.well(&line.replace("--receipt no", ""));
+        let reference = folder.content("o.tif");
+        let mut damaged = reference.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 0x55;
+        std::fs::write(folder.file("o.tif"), damaged).unwrap();
+        folder.well("repair o.tif --fuse never --scratch scratch --quiet");
+        assert!(folder.content("o.tif") == reference, "{chain}");
+        assert_eq!(scratch_files(&folder), 0);
+    }
 }
 
 #[test]

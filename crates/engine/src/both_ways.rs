@@ -1,6 +1,7 @@
 //! Two sweeps between a chain and its output: from the bottom to the top, which leaves a note for each tile about all that is
 //! below it, and from the top to the bottom, which writes.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -19,8 +20,8 @@ pub struct InterimRaster {
     pub source: Arc<dyn Source>,
 }
 
-/// Thinks an interim raster out; nothing is made before its destination is created.
-pub type MakeInterim = Box<dyn Fn(RasterInfo) -> Result<InterimRaster> + Send + Sync>;
+/// Thinks out an interim raster of which these rows are written and read; nothing is made before its destination is created.
+pub type MakeInterim = Box<dyn Fn(RasterInfo, Range<usize>) -> Result<InterimRaster> + Send + Sync>;
 
 /// What every tile has to know of everything below it, on disk.
 pub(crate) struct Notes {
@@ -46,7 +47,7 @@ impl Notes {
     pub(crate) fn new(both: &dyn BothWays, make: MakeInterim) -> Result<Self> {
         let length = both.note_length();
         // What moving a note takes does not depend on how many there are.
-        let InterimRaster { destination, source } = make(Notes::info(length, 1))?;
+        let InterimRaster { destination, source } = make(Notes::info(length, 1), 0..1)?;
         let note = Size::new(length, 1);
         let scratch_bytes = destination.scratch_bytes(note).max(source.scratch_bytes(note));
         Ok(Notes { make, length, scratch_bytes, kept: OnceLock::new() })
@@ -56,7 +57,7 @@ impl Notes {
     pub(crate) fn plan(&self, tile_height: usize, tiles: usize) -> Result<u64> {
         let info = Notes::info(self.length, tiles);
         let bytes = info.pixel_bytes()?;
-        let InterimRaster { destination, source } = (self.make)(info)?;
+        let InterimRaster { destination, source } = (self.make)(info, 0..tiles)?;
         let destination = Mutex::new(Some(destination));
         if self.kept.set(Kept { tile_height, bytes, destination, source }).is_err() {
             return Err(Error::bug("the notes of a sweep were planned twice"));

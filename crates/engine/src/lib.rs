@@ -24,6 +24,7 @@ mod scanning;
 mod several;
 mod survey;
 mod sweeps;
+mod way;
 mod windows;
 
 pub use both_ways::{InterimRaster, MakeInterim};
@@ -40,4 +41,4 @@ pub use report::{
 };
 pub use several::several;
 pub use survey::Survey;
-pub use sweeps::Store;
+pub use way::Store;

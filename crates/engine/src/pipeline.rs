@@ -147,6 +147,10 @@ pub struct Graph {
     pub(crate) first: Option<Box<First>>,
     /// The part of the output that is computed, where it is not all.
     pub(crate) shard: Option<Shard>,
+    /// The rows of the result that are computed, where they are not all and nobody's shard.
+    pub(crate) band: Option<Window>,
+    /// How wide a row of tiles is where that does not follow from the chain, which reads what another stored.
+    pub(crate) row_width: Option<usize>,
 }
 
 /// A sweep from the bottom to the top before the one that writes, over the same tiles.
@@ -175,6 +179,8 @@ pub(crate) struct Part<'a> {
     pub(crate) row_width: usize,
     /// The part of the result that is computed, where it is not all.
     pub(crate) shard: Option<Shard>,
+    /// The rows of the result that are computed, where they are not all and no shard's.
+    pub(crate) band: Option<Window>,
     /// Bytes of tables that other sweeps of the same run hold meanwhile.
     pub(crate) beside_bytes: u64,
 }
@@ -182,7 +188,8 @@ pub(crate) struct Part<'a> {
 impl Part<'_> {
     /// The rows of the result that are computed; all of them for a shard that has none, which are planned and not run.
     pub(crate) fn rows(&self) -> Range<usize> {
-        let rows = self.shard.map(|shard| self.rows_of(shard));
+        let band = self.band.map(|band| band.y as usize..band.y_end() as usize);
+        let rows = self.shard.map(|shard| self.rows_of(shard)).or(band);
         rows.filter(|rows| !rows.is_empty()).unwrap_or(0..self.chain.output().size.height)
     }
 
@@ -223,8 +230,8 @@ pub fn resolve(
     }
 }
 
-/// What steps have to learn, with the numbers of the steps.
-type Preparations = Vec<(usize, Box<dyn Preparation>)>;
+/// What steps have to learn, with the numbers of the steps, which are those of the chain's stages.
+pub(crate) type Preparations = Vec<(usize, Box<dyn Preparation>)>;
 
 /// As [`resolve`], with stand-ins for the steps that have to learn something, which are put into `steps`.
 fn resolve_with_stand_ins(
@@ -290,7 +297,7 @@ impl Graph {
         let mut chain = Chain::new(source, stages);
         let Some(last) = last else {
             let destination = catalogue.destination(&pipeline.write, chain.output())?;
-            return Ok((Graph { chain, destination, first: None, shard: None }, stood_in, preparations));
+            return Ok((Graph::over(chain, destination), stood_in, preparations));
         };
         let last_name = last.operator.clone();
         let scan = catalogue
@@ -309,7 +316,7 @@ impl Graph {
                 let before = before.map(|operator| Stage { name: last_name, operator, with: Vec::new() });
                 chain.stages.extend(before.map(Arc::new));
                 let destination = Box::new(Between { step: Scanning::new(scan), destination });
-                return Ok((Graph { chain, destination, first: None, shard: None }, stood_in, preparations));
+                return Ok((Graph::over(chain, destination), stood_in, preparations));
             }
             Scanner::BothWays { both, beside } => (both, beside),
         };
@@ -321,12 +328,29 @@ impl Graph {
         let graph = Graph::new(source, stages, Box::new(upward));
         let first = Some(Box::new(First { step: last_name, graph, notes: notes.clone() }));
         let destination = Box::new(Between { step: Downward::new(both, notes, beside), destination });
-        Ok((Graph { chain, destination, first, shard: None }, stood_in, preparations))
+        Ok((Graph { first, ..Graph::over(chain, destination) }, stood_in, preparations))
+    }
+
+    /// A chain with the place where its result goes.
+    pub(crate) fn over(chain: Chain, destination: Box<dyn Destination>) -> Self {
+        Graph { chain, destination, first: None, shard: None, band: None, row_width: None }
+    }
+
+    /// The same, reading what its first operators make from where that was stored.
+    pub(crate) fn behind(mut self, stages: usize, stored: &Arc<dyn Source>) -> Self {
+        // The order of the output's blocks must not tell whether something was stored.
+        self.row_width = Some(self.sweep().row_width);
+        self.chain = self.chain.behind(stages, stored);
+        self.first = self.first.map(|first| {
+            let First { step, graph, notes } = *first;
+            Box::new(First { step, graph: graph.behind(stages, stored), notes })
+        });
+        self
     }
 
     /// A graph from parts that are already resolved, for callers that bring their own sources and sinks.
     pub fn new(source: Box<dyn Source>, stages: Vec<Stage>, destination: Box<dyn Destination>) -> Self {
-        Graph { chain: Chain::new(source, stages), destination, first: None, shard: None }
+        Graph::over(Chain::new(source, stages), destination)
     }
 
     /// What the output will be.
@@ -340,8 +364,9 @@ impl Graph {
             chain: &self.chain,
             destination: self.destination.as_ref(),
             upward: self.upward(),
-            row_width: row_width(&self.chain, self.destination.as_ref()),
+            row_width: self.row_width.unwrap_or_else(|| row_width(&self.chain, self.destination.as_ref())),
             shard: self.shard,
+            band: self.band,
             beside_bytes: 0,
         }
     }
@@ -373,13 +398,18 @@ impl Graph {
 }
 
 impl Chain {
-    fn new(source: Box<dyn Source>, stages: Vec<Stage>) -> Self {
+    pub(crate) fn new(source: Box<dyn Source>, stages: Vec<Stage>) -> Self {
         Chain { source: source.into(), stages: stages.into_iter().map(Arc::new).collect() }
     }
 
     /// The stages in `range`, reading `source`.
     pub(crate) fn part(&self, source: &Arc<dyn Source>, range: Range<usize>) -> Self {
         Chain { source: Arc::clone(source), stages: self.stages[range].to_vec() }
+    }
+
+    /// The stages from a number on, reading what those before it make from where that was stored.
+    pub(crate) fn behind(&self, stages: usize, stored: &Arc<dyn Source>) -> Self {
+        self.part(stored, stages..self.stages.len())
     }
 
     /// Bytes of tables that sources and operators hold all the time.

@@ -202,7 +202,7 @@ impl Means<'_> {
                 one_file: destination.sharing() == Some(Sharing::OneFile),
             }
         });
-        let rows = shard.map_or(height as u64, |shard| shard.rows);
+        let rows = shard.map_or(sweep.rows().len() as u64, |shard| shard.rows);
         let of_rows = |bytes: u64| share(bytes, rows, height as u64);
         // A file of its own is counted by its rows already.
         let whole_file = shard.is_some_and(|shard| shard.one_file);

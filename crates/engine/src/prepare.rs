@@ -3,16 +3,18 @@
 //! A plan is made without them: a stand-in takes the place of what is not known yet, and has the same output, halo and
 //! scratch. Running the plan sweeps first, puts what was learned into the step's parameters, and plans anew.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use swathe_core::{Error, Keep, RasterInfo, Reduction, Result};
+use swathe_core::{Keep, RasterInfo, Reduction, Result, Source};
 
 use crate::both_ways::InterimRaster;
 use crate::limits::Limits;
-use crate::means::{Attempt, both, together};
-use crate::pipeline::{Catalogue, Graph, Input, Pipeline, Step, resolve};
+use crate::means::{Attempt, together};
+use crate::pipeline::{Catalogue, Chain, Graph, Input, Pipeline, Step, resolve};
 use crate::plan::Plan;
-use crate::report::{Observer, PlanSummary, PreparationSummary, Report, RunOptions};
+use crate::report::{FusionSummary, Observer, PlanSummary, PreparationSummary, Report, RunOptions};
 use crate::survey::Survey;
 
 /// What a step has to learn about its first input.
@@ -34,15 +36,45 @@ pub trait Preparation: Send + Sync {
     fn learn(&self, sweeps: &mut Sweeps<'_>) -> Result<Step>;
 }
 
+/// What is swept over.
+enum Subject<'a> {
+    /// What steps make of a raster, opened for each sweep, or of what was stored of theirs behind so many.
+    Resolved {
+        chain: (&'a Input, &'a [Step]),
+        catalogue: &'a dyn Catalogue,
+        stored: Option<(usize, Arc<dyn Source>)>,
+    },
+    /// The result of a chain.
+    Bound(Chain),
+}
+
+impl Subject<'_> {
+    fn chain(&self) -> Result<Chain> {
+        match self {
+            Subject::Bound(chain) => Ok(chain.clone()),
+            Subject::Resolved { chain: (read, steps), catalogue, stored } => {
+                let (source, stages) = resolve(read, steps, *catalogue)?;
+                let chain = Chain::new(source, stages);
+                Ok(match stored {
+                    Some((stages, source)) => chain.behind(*stages, source),
+                    None => chain,
+                })
+            }
+        }
+    }
+}
+
+/// A plan of a sweep, and nanoseconds that it computes once and again.
+type Planned = (PlanSummary, (f64, f64));
+
 /// Sweeps over what a chain makes of a raster, as often as is asked.
 pub struct Sweeps<'a> {
-    chain: (&'a Input, &'a [Step]),
-    catalogue: &'a dyn Catalogue,
+    subject: Subject<'a>,
     options: &'a RunOptions,
     limits: &'a Limits,
     /// Who is told, and who stops it; nobody where sweeps are only planned.
     watch: Option<(&'a dyn Observer, &'a AtomicBool)>,
-    planned: Vec<Attempt<PlanSummary>>,
+    planned: Vec<Attempt<Planned>>,
     /// Which pass comes next, of how many, and what for.
     pass: (u64, u64, String),
     reports: Vec<Report>,
@@ -56,8 +88,17 @@ impl<'a> Sweeps<'a> {
         options: &'a RunOptions,
         limits: &'a Limits,
     ) -> Self {
+        Sweeps::of(Subject::Resolved { chain, catalogue, stored: None }, options, limits)
+    }
+
+    /// Over the result of a chain.
+    pub(crate) fn over(chain: Chain, options: &'a RunOptions, limits: &'a Limits) -> Self {
+        Sweeps::of(Subject::Bound(chain), options, limits)
+    }
+
+    fn of(subject: Subject<'a>, options: &'a RunOptions, limits: &'a Limits) -> Self {
         let (pass, reports) = ((1, 1, String::new()), Vec::new());
-        Sweeps { chain, catalogue, options, limits, watch: None, planned: Vec::new(), pass, reports }
+        Sweeps { subject, options, limits, watch: None, planned: Vec::new(), pass, reports }
     }
 
     /// The same, run and not only planned.
@@ -77,8 +118,7 @@ impl<'a> Sweeps<'a> {
     /// # Errors
     /// As [`resolve`].
     pub fn info(&self) -> Result<RasterInfo> {
-        let (source, stages) = resolve(self.chain.0, self.chain.1, self.catalogue)?;
-        Ok(stages.last().map_or_else(|| source.info(), |stage| stage.operator.output()).clone())
+        Ok(self.subject.chain()?.output().clone())
     }
 
     /// Shows every pixel to a reduction. Where the sweep is only to be planned, the answer is that of a raster without
@@ -87,15 +127,15 @@ impl<'a> Sweeps<'a> {
     /// # Errors
     /// As [`Survey::new`] and [`Survey::run`].
     pub fn sweep<R: Reduction>(&mut self, reduction: R) -> Result<R::Partial> {
-        let (source, stages) = resolve(self.chain.0, self.chain.1, self.catalogue)?;
+        let chain = self.subject.chain()?;
         let Some((observer, cancel)) = self.watch else {
             let mut nothing = reduction.begin();
             reduction.complete(&mut nothing);
-            let survey = Survey::attempt(source, stages, ("answer", reduction), self.options, self.limits)?;
-            self.planned.push(survey.map(|survey| survey.summary().clone()));
+            let survey = Survey::over(chain, ("answer", reduction), self.options, self.limits)?;
+            self.planned.push(survey.map(|survey| (survey.summary().clone(), survey.work())));
             return Ok(nothing);
         };
-        let survey = Survey::new(source, stages, ("answer", reduction), self.options, self.limits)?;
+        let survey = Survey::over(chain, ("answer", reduction), self.options, self.limits)??;
         let (pass, passes, what) = &mut self.pass;
         if *passes > 1 {
             observer.pass_begins(*pass, *passes, what);
@@ -111,12 +151,16 @@ impl<'a> Sweeps<'a> {
     /// # Errors
     /// Limit, where the budget does not hold all sweeps.
     pub fn into_planned(self) -> Option<Result<PlanSummary>> {
-        self.into_attempt().map(|attempt| Ok(attempt?))
+        self.into_attempt().map(|attempt| Ok(attempt?.0))
     }
 
-    fn into_attempt(self) -> Option<Attempt<PlanSummary>> {
-        let largest =
-            |all: Vec<PlanSummary>| all.into_iter().rev().max_by_key(|plan| plan.predicted_peak_bytes);
+    /// The same, with what all sweeps compute.
+    pub(crate) fn into_attempt(self) -> Option<Attempt<Planned>> {
+        let largest = |all: Vec<Planned>| {
+            let work = all.iter().fold((0.0, 0.0), |sum, (_, work)| (sum.0 + work.0, sum.1 + work.1));
+            let plans = all.into_iter().map(|(plan, _)| plan);
+            plans.rev().max_by_key(|plan| plan.predicted_peak_bytes).map(|plan| (plan, work))
+        };
         together(self.planned).map(largest).transpose()
     }
 
@@ -136,6 +180,10 @@ pub(crate) struct Preparing {
     options: RunOptions,
     limits: Limits,
     summaries: Vec<PreparationSummary>,
+    /// How many steps come before each place where the chain is cut.
+    cuts: Vec<usize>,
+    /// Why.
+    fusion: Option<FusionSummary>,
 }
 
 impl Plan {
@@ -149,32 +197,19 @@ impl Plan {
         options: &RunOptions,
         limits: &Limits,
     ) -> Result<Self> {
-        let (graph, stood_in, preparations) = Graph::with_stand_ins(pipeline, &*catalogue)?;
+        let (graph, _, preparations) = Graph::with_stand_ins(pipeline, &*catalogue)?;
         let graph = graph.of_shard_of(options.shard, pipeline)?;
-        let writing = Plan::in_sweeps(graph, &stored_by(&*catalogue), options, limits)?;
-        let mut attempts = Vec::new();
-        // What is learned is learned of the whole raster, by every shard.
-        let whole = RunOptions { shard: None, ..options.clone() };
-        for (number, preparation) in preparations {
-            let chain = (&stood_in.read, &stood_in.steps[..number]);
-            let mut sweeps = Sweeps::new(chain, &*catalogue, &whole, limits);
-            let outcome = preparation.learn(&mut sweeps);
-            // That a raster without pixels has no answer is no error.
-            let planned = match (sweeps.into_attempt(), outcome) {
-                (Some(attempt), _) => attempt,
-                (None, Err(error)) => return Err(error),
-                (None, Ok(_)) => return Err(Error::bug("a step was prepared without looking")),
-            };
-            let (subject, passes) = (preparation.subject(), preparation.sweeps());
-            let operator = &stood_in.steps[number].operator;
-            attempts.push(planned.map(|sweep| PreparationSummary::new(operator, subject, passes, sweep)));
-        }
-        // The least that holds one of them may not hold another, so that all are looked at first.
-        let (mut plan, summaries) = both(writing, together(attempts))?;
+        let store = stored_by(&*catalogue);
+        let planned = Plan::in_learning_sweeps(graph, &preparations, &store, options, limits)?;
+        drop(store);
+        let (mut plan, summaries) = planned?;
         plan.summary.add_preparations(&summaries);
         if !summaries.is_empty() {
+            let cuts = plan.summary.stored.iter().map(|stored| stored.stages as usize).collect();
             let (pipeline, options, limits) = (pipeline.clone(), options.clone(), *limits);
-            plan.preparing = Some(Box::new(Preparing { pipeline, catalogue, options, limits, summaries }));
+            let fusion = plan.summary.fusion.clone();
+            let preparing = Preparing { pipeline, catalogue, options, limits, summaries, cuts, fusion };
+            plan.preparing = Some(Box::new(preparing));
         }
         Ok(plan)
     }
@@ -184,8 +219,8 @@ impl Plan {
 const STORED_COLUMNS: usize = 256;
 
 /// Stores what is between sweeps where a catalogue has it.
-fn stored_by(catalogue: &dyn Catalogue) -> impl Fn(&str, RasterInfo) -> Result<InterimRaster> {
-    |name, info| catalogue.interim(name, STORED_COLUMNS)(info)
+fn stored_by(catalogue: &dyn Catalogue) -> impl Fn(&str, RasterInfo, Range<usize>) -> Result<InterimRaster> {
+    |name, info, rows| catalogue.interim(name, STORED_COLUMNS)(info, rows)
 }
 
 /// What was put into a step, in a line.
@@ -210,12 +245,21 @@ impl Preparing {
         let passes = sweeps + self.summaries.iter().map(|summary| summary.passes).sum::<u64>();
         let whole = RunOptions { shard: None, ..self.options.clone() };
         let (mut pass, mut reports, mut learned_so_far) = (1, Vec::new(), 0);
+        let mut cuts = std::mem::take(&mut self.cuts).into_iter().peekable();
+        let (mut stored, mut stores) = (None, Vec::new());
         for number in 0..self.pipeline.steps.len() {
             let Some(preparation) = self.preparation(number)? else { continue };
+            while let Some(place) = cuts.next_if(|place| *place <= number) {
+                let (plan, source) = self.storing(place, stored.as_ref(), &whole)?;
+                let report = plan.run_counted((pass, passes), observer, cancel)?;
+                pass += 1;
+                stores.push(report.plan.clone());
+                reports.push(report);
+                stored = Some((place, source));
+            }
             let step = &self.pipeline.steps[number];
             let what = format!("{} for `{}`", preparation.subject(), step.operator);
-            let chain = (&self.pipeline.read, &self.pipeline.steps[..number]);
-            let mut sweeps = Sweeps::new(chain, &*self.catalogue, &whole, &self.limits)
+            let mut sweeps = Sweeps::of(self.before(number, stored.as_ref()), &whole, &self.limits)
                 .watched(observer, cancel)
                 .counted(pass, passes, &what);
             let learned = preparation.learn(&mut sweeps).map_err(|error| error.at(&what))?;
@@ -229,11 +273,43 @@ impl Preparing {
         }
         let graph = Graph::resolve(&self.pipeline, &*self.catalogue)?;
         let graph = graph.of_shard_of(self.options.shard, &self.pipeline)?;
-        let mut plan = Plan::in_sweeps(graph, &stored_by(&*self.catalogue), &self.options, &self.limits)??;
+        let (behind, graph) = match stored {
+            Some((place, source)) => (place, graph.behind(place, &source)),
+            None => (0, graph),
+        };
+        let cuts = cuts.map(|place| place - behind).collect::<Vec<_>>();
+        let store = stored_by(&*self.catalogue);
+        let mut plan = Plan::cut_at(graph, &cuts, &store, &self.options, &self.limits)??;
         plan.keep = keep;
-        plan.summary.add_preparations(&self.summaries);
         let passes = passes.max(pass + plan.before.len() as u64);
-        Ok(plan.run_counted((pass, passes), observer, cancel)?.after(reports))
+        let mut report = plan.run_counted((pass, passes), observer, cancel)?.after(reports);
+        let free_bytes = report.plan.scratch_free_bytes;
+        report.plan.follow(&stores, free_bytes);
+        report.plan.add_preparations(&self.summaries);
+        report.plan.fusion = self.fusion;
+        Ok(report)
+    }
+
+    /// What a step reads, starting from what was stored.
+    fn before(&self, number: usize, stored: Option<&(usize, Arc<dyn Source>)>) -> Subject<'_> {
+        let chain = (&self.pipeline.read, &self.pipeline.steps[..number]);
+        Subject::Resolved { chain, catalogue: &*self.catalogue, stored: stored.cloned() }
+    }
+
+    /// The sweep that stores what the first steps make, which are bound, with the raster that it will be.
+    fn storing(
+        &self,
+        place: usize,
+        stored: Option<&(usize, Arc<dyn Source>)>,
+        whole: &RunOptions,
+    ) -> Result<(Plan, Arc<dyn Source>)> {
+        let chain = self.before(place, stored).chain()?;
+        let (info, operator) = (chain.output().clone(), &self.pipeline.steps[place - 1].operator);
+        let rows = 0..info.size.height;
+        let name = format!("what `{operator}` makes");
+        let InterimRaster { destination, source } = stored_by(&*self.catalogue)(&name, info, rows)?;
+        let plan = Plan::new(Graph::over(chain, destination), whole, &self.limits)?;
+        Ok((Plan { purpose: name, ..plan }, source))
     }
 
     fn preparation(&self, number: usize) -> Result<Option<Box<dyn Preparation>>> {

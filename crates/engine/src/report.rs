@@ -88,6 +88,9 @@ pub struct PreparationSummary {
     pub subject: String,
     /// Sweeps that it takes.
     pub passes: u64,
+    /// How many operators of the chain come before what the sweeps read, which was stored; 0 where they read the input.
+    #[serde(default)]
+    pub behind: u64,
     /// Tile width of the one that takes most memory.
     pub tile_width: u64,
     /// Tile height.
@@ -113,6 +116,7 @@ impl PreparationSummary {
             operator: operator.into(),
             subject,
             passes,
+            behind: 0,
             tile_width: sweep.tile_width,
             tile_height: sweep.tile_height,
             tiles: sweep.tiles,
@@ -198,6 +202,9 @@ pub struct SweepSeconds {
     pub again: f64,
     /// Storing what is between sweeps, and reading it.
     pub store: f64,
+    /// Sweeps that learn something, with all that is computed for them.
+    #[serde(default)]
+    pub learn: f64,
 }
 
 /// The part of an output that a run computes.

@@ -74,9 +74,11 @@ impl Plan {
         observer: &dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<Report> {
-        if let Some(preparing) = self.preparing {
-            drop(self.graph);
-            return preparing.run(self.keep, self.before.len() as u64 + 1, observer, cancel);
+        if let Some(preparing) = self.preparing.take() {
+            self.check_scratch()?;
+            let sweeps = self.before.len() as u64 + 1;
+            drop((self.graph, self.before));
+            return preparing.run(self.keep, sweeps, observer, cancel);
         }
         let threads = self.summary.threads as usize;
         let keep = self.keep.take();

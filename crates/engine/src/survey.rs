@@ -9,9 +9,10 @@ use swathe_core::{
 
 use crate::limits::Limits;
 use crate::means::Attempt;
-use crate::pipeline::{Graph, Stage};
+use crate::pipeline::{Chain, Graph, Stage};
 use crate::plan::Plan;
 use crate::report::{Observer, PlanSummary, Report, RunOptions};
+use crate::sweeps;
 
 /// A planned sweep over a raster, or over what a chain makes of it, that a reduction looks at.
 pub struct Survey<R: Reduction> {
@@ -41,6 +42,16 @@ impl<R: Reduction> Survey<R> {
     pub fn attempt(
         source: Box<dyn Source>,
         stages: Vec<Stage>,
+        named: (&str, R),
+        options: &RunOptions,
+        limits: &Limits,
+    ) -> Result<Attempt<Self>> {
+        Survey::over(Chain::new(source, stages), named, options, limits)
+    }
+
+    /// The same of a chain that is put together already.
+    pub(crate) fn over(
+        chain: Chain,
         (name, reduction): (&str, R),
         options: &RunOptions,
         limits: &Limits,
@@ -48,18 +59,23 @@ impl<R: Reduction> Survey<R> {
         let outcome = Arc::new(Mutex::new(None));
         let gathering = Gathering {
             name: name.to_owned(),
-            block: source.block(),
+            block: chain.source.block(),
             reduction,
             partials: Mutex::new(Vec::new()),
             outcome: Arc::clone(&outcome),
         };
-        let plan = Plan::attempt(Graph::new(source, stages, Box::new(gathering)), options, limits)?;
+        let plan = Plan::attempt(Graph::over(chain, Box::new(gathering)), options, limits)?;
         Ok(plan.map(|plan| Survey { plan, outcome }))
     }
 
     /// Everything there is to say about the plan.
     pub fn summary(&self) -> &PlanSummary {
         self.plan.summary()
+    }
+
+    /// Nanoseconds that one worker computes every pixel once, and that it computes and reads pixels again.
+    pub(crate) fn work(&self) -> (f64, f64) {
+        sweeps::work(self.plan.graph.sweep(), Some(&self.plan.grid))
     }
 
     /// Sweeps over the raster and returns what was learned.

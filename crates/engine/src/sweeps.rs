@@ -6,16 +6,23 @@
 //! are worth a look; every sweep has its own tiles within the same budget, and the bits are the same. A band of rows in
 //! memory for each operator would save the halos above and below, but every tile would have to wait for the one above it,
 //! and rasters as wide as ours need bands larger than budgets.
+//!
+//! What an operator has to learn first is learned by sweeps over what those before it make. They start from what was stored
+//! last, so that storing saves computing it once for each of them and once more for the output: they are weighed with all else.
 
-use swathe_core::{Disk, Error, Halo, RasterInfo, Result};
+use std::sync::Arc;
+
+use swathe_core::{Error, Halo, RasterInfo, Result, Source};
 
 use crate::account;
-use crate::both_ways::InterimRaster;
+use crate::grid::TileGrid;
 use crate::limits::Limits;
-use crate::means::{Attempt, Choice, Means, row_width, together};
-use crate::pipeline::{Chain, First, Graph, Part};
+use crate::means::{Attempt, Choice, Means, both, row_width, together};
+use crate::pipeline::{Graph, Part, Preparations};
 use crate::plan::Plan;
-use crate::report::{Fusion, FusionSummary, PlanSummary, RunOptions, StoredSummary, SweepSeconds};
+use crate::prepare::{Preparation, Sweeps};
+use crate::report::{Fusion, FusionSummary, PreparationSummary, RunOptions, SweepSeconds};
+use crate::way::{Cut, Store, Way, at_once, beside, part};
 
 /// What one worker takes to store a byte, in nanoseconds: at about 1 GB/s. What the page cache holds goes several times as
 /// fast, but takes the cache from others.
@@ -28,18 +35,6 @@ const WORTH: f64 = 0.95;
 /// Places that are looked at; all pairs of them are planned.
 const MOST_PLACES: usize = 12;
 
-/// Makes a raster between two sweeps; the name says what it is.
-pub type Store<'a> = &'a dyn Fn(&str, RasterInfo) -> Result<InterimRaster>;
-
-/// A place between two operators where the chain can be cut.
-struct Cut {
-    /// How many operators come before it.
-    stages: usize,
-    bytes: u64,
-    disk: Option<Disk>,
-    interim: InterimRaster,
-}
-
 /// How long something takes by the plan's figures, in seconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Time {
@@ -49,11 +44,13 @@ struct Time {
     again: f64,
     /// Storing what is between sweeps, and reading it.
     store: f64,
+    /// Sweeps that learn something.
+    learn: f64,
 }
 
 impl Time {
     fn total(self) -> f64 {
-        self.once + self.again + self.store
+        self.once + self.again + self.store + self.learn
     }
 
     fn and(self, other: Time) -> Time {
@@ -61,18 +58,35 @@ impl Time {
             once: self.once + other.once,
             again: self.again + other.again,
             store: self.store + other.store,
+            learn: self.learn + other.learn,
         }
     }
 
     fn summary(self) -> SweepSeconds {
-        SweepSeconds { once: self.once, again: self.again, store: self.store }
+        SweepSeconds { once: self.once, again: self.again, store: self.store, learn: self.learn }
+    }
+
+    /// What is computed more than once, in words.
+    fn repeated(self) -> String {
+        let halos = format!("{} of it for halos computed again", seconds(self.again));
+        if self.learn > 0.0 {
+            format!("{halos} and {} for sweeps that learn", seconds(self.learn))
+        } else {
+            halos
+        }
     }
 }
 
-/// Where a chain is cut, and how its parts are run: one more of these than of cuts.
-struct Way {
-    cuts: Vec<usize>,
-    choices: Vec<Choice>,
+/// What a step learns of what those before it make, from one of the places.
+struct Learned {
+    summary: PreparationSummary,
+    time: Time,
+}
+
+/// A sweep from one place to another, with those that learn on the way.
+struct Leg {
+    choice: Choice,
+    learned: Vec<PreparationSummary>,
     time: Time,
 }
 
@@ -89,43 +103,77 @@ impl Plan {
         options: &RunOptions,
         limits: &Limits,
     ) -> Result<Attempt<Self>> {
+        let attempt = Plan::in_learning_sweeps(graph, &Preparations::new(), store, options, limits)?;
+        Ok(attempt.map(|(plan, _)| plan))
+    }
+
+    /// The same for a graph of stand-ins, with what is to be learned first; that counts as part of what the sweeps take.
+    ///
+    /// # Errors
+    /// As [`Plan::in_sweeps`], and whatever the preparations say.
+    pub(crate) fn in_learning_sweeps(
+        graph: Graph,
+        preparations: &Preparations,
+        store: Store<'_>,
+        options: &RunOptions,
+        limits: &Limits,
+    ) -> Result<Attempt<(Self, Vec<PreparationSummary>)>> {
         let means = Means::new(&graph, options, limits)?;
+        let learns = preparations.iter().map(|(stage, _)| *stage).collect::<Vec<_>>();
+        let is_empty = graph.shard.is_some_and(|shard| graph.sweep().rows_of(shard).is_empty());
         let places = match options.fusion {
+            _ if is_empty => Vec::new(),
             Fusion::Never => (1..graph.chain.stages.len()).chain(before_notes(&graph)).collect(),
-            _ => places(&graph),
+            _ => places(&graph, &learns),
         };
-        if places.is_empty() || options.fusion == Fusion::Always {
-            let plan = Plan::attempt(graph, options, limits)?;
-            return Ok(plan.map(|plan| match places.is_empty() {
-                true => plan,
-                false => plan.fused(FusionSummary::as_given(options.fusion)),
-            }));
-        }
-        let cuts = places.iter().map(|&stages| Cut::new(&graph, stages, store)).collect::<Result<Vec<_>>>();
-        let cuts = match (cuts, options.fusion) {
-            (Ok(cuts), _) => cuts,
-            (Err(error), Fusion::Never) => return Err(error),
-            (Err(error), _) => {
-                let reason = format!("nothing can be stored: {error}");
-                let summary = FusionSummary { reason, ..FusionSummary::as_given(options.fusion) };
-                return Ok(Plan::attempt(graph, options, limits)?.map(|plan| plan.fused(summary)));
-            }
+        let mut given = (!places.is_empty()).then(|| FusionSummary::as_given(options.fusion));
+        // What is learned is learned of the whole raster, by every shard.
+        let whole = learns.last().copied().unwrap_or(0);
+        let cuts = match options.fusion {
+            Fusion::Always => Vec::new(),
+            fusion => match (Cut::all(&graph, &places, whole, store), &mut given) {
+                (Ok(cuts), _) => cuts,
+                (Err(error), Some(given)) if fusion == Fusion::Auto => {
+                    given.reason = format!("nothing can be stored: {error}");
+                    Vec::new()
+                }
+                (Err(error), _) => return Err(error),
+            },
         };
-        let parts = Parts { graph: &graph, cuts: &cuts, means: &means };
+        let parts = Parts::new(&graph, &cuts, &means, preparations)?;
         let decision = match options.fusion {
-            Fusion::Never => parts.apart(),
-            _ => parts.decide()?,
+            _ if cuts.is_empty() => parts.everywhere().map(|(way, _)| (way, given)),
+            Fusion::Auto => parts.decide()?.map(|(way, fusion)| (way, Some(fusion))),
+            Fusion::Always | Fusion::Never => parts.apart().map(|(way, fusion)| (way, Some(fusion))),
         };
-        let (way, summary) = match decision {
+        let (way, fusion) = match decision {
             Ok(decision) => decision,
             Err(short) => return Ok(Err(short)),
         };
-        Ok(Ok(way.planned(graph, cuts, &means)?.fused(summary)))
+        let learned = way.learned.clone();
+        let mut plan = way.planned(graph, cuts, &means)?;
+        plan.summary.fusion = fusion;
+        Ok(Ok((plan, learned)))
     }
 
-    fn fused(mut self, summary: FusionSummary) -> Self {
-        self.summary.fusion = Some(summary);
-        self
+    /// Plans a graph in the sweeps that were decided on, cut behind so many operators each.
+    ///
+    /// # Errors
+    /// As [`Plan::in_sweeps`].
+    pub(crate) fn cut_at(
+        graph: Graph,
+        places: &[usize],
+        store: Store<'_>,
+        options: &RunOptions,
+        limits: &Limits,
+    ) -> Result<Attempt<Self>> {
+        let means = Means::new(&graph, options, limits)?;
+        let cuts = Cut::all(&graph, places, 0, store)?;
+        let way = match Parts::new(&graph, &cuts, &means, &Preparations::new())?.everywhere() {
+            Ok((way, _)) => way,
+            Err(short) => return Ok(Err(short)),
+        };
+        way.planned(graph, cuts, &means).map(Ok)
     }
 }
 
@@ -136,12 +184,13 @@ fn before_notes(graph: &Graph) -> Option<usize> {
 }
 
 /// How many operators come before each place that is worth a look: before an operator with a halo, which has all before it
-/// computed again. Of several places since the last such operator, the one with the smallest pixels.
-fn places(graph: &Graph) -> Vec<usize> {
+/// computed again, and before one that learns something. Of several places since the last such operator, the one with the
+/// smallest pixels.
+fn places(graph: &Graph, learns: &[usize]) -> Vec<usize> {
     let stages = &graph.chain.stages;
     let bytes = |stage: usize| stages[stage - 1].operator.output().pixel_bytes().unwrap_or(u64::MAX);
     let with_halo = (1..stages.len())
-        .filter(|&stage| stages[stage].operator.halo() != Halo::NONE)
+        .filter(|stage| stages[*stage].operator.halo() != Halo::NONE || learns.contains(stage))
         .chain(before_notes(graph));
     let mut after = 0;
     let all = with_halo.map(|place| {
@@ -153,29 +202,80 @@ fn places(graph: &Graph) -> Vec<usize> {
     all.into_iter().step_by(step).collect()
 }
 
-impl Cut {
-    fn new(graph: &Graph, stages: usize, store: Store<'_>) -> Result<Self> {
-        let last = &graph.chain.stages[stages - 1];
-        let interim = store(&format!("what `{}` makes", last.name), last.operator.output().clone())?;
-        let (bytes, disk) = (interim.destination.file_bytes(), interim.destination.disk());
-        Ok(Cut { stages, bytes, disk, interim })
-    }
-}
-
 /// A graph with the places where it can be cut. Place 0 is the beginning, place `n` is cut `n - 1`, and the end is behind them.
 struct Parts<'a> {
     graph: &'a Graph,
     cuts: &'a [Cut],
     means: &'a Means<'a>,
+    /// For each step that learns something, the number of its stage, and what that takes from each place before it.
+    learned: Vec<(usize, Vec<Attempt<Learned>>)>,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    fn new(
+        graph: &'a Graph,
+        cuts: &'a [Cut],
+        means: &'a Means<'a>,
+        preparations: &Preparations,
+    ) -> Result<Self> {
+        let mut parts = Parts { graph, cuts, means, learned: Vec::new() };
+        for (stage, preparation) in preparations {
+            let places = 0..=cuts.iter().filter(|cut| cut.stages <= *stage).count();
+            let from = places.map(|place| parts.learn(place, *stage, preparation.as_ref()));
+            let from = from.collect::<Result<Vec<_>>>()?;
+            parts.learned.push((*stage, from));
+        }
+        Ok(parts)
+    }
+
+    /// What it takes from a place on to learn what is to be known of the result before a stage.
+    fn learn(&self, place: usize, stage: usize, preparation: &dyn Preparation) -> Result<Attempt<Learned>> {
+        let chain = self.graph.chain.part(self.source(place), self.start(place)..stage);
+        let whole = RunOptions { shard: None, ..self.means.options.clone() };
+        let mut sweeps = Sweeps::over(chain, &whole, self.means.limits);
+        let outcome = preparation.learn(&mut sweeps);
+        // That a raster without pixels has no answer is no error.
+        let planned = match (sweeps.into_attempt(), outcome) {
+            (Some(attempt), _) => attempt,
+            (None, Err(error)) => return Err(error),
+            (None, Ok(_)) => return Err(Error::bug("a step was prepared without looking")),
+        };
+        Ok(planned.map(|(sweep, (once, again))| {
+            let passes = preparation.sweeps();
+            let learn = (once + again) * 1e-9 + self.read(place) * passes as f64;
+            let time = Time { learn: learn / sweep.threads as f64, ..Time::default() };
+            let operator = &self.graph.chain.stages[stage].name;
+            let summary = PreparationSummary::new(operator, preparation.subject(), passes, sweep);
+            Learned { summary: PreparationSummary { behind: self.start(place) as u64, ..summary }, time }
+        }))
+    }
+
     fn end(&self) -> usize {
         self.cuts.len() + 1
     }
 
-    fn cut(&self, place: usize) -> Option<&Cut> {
+    fn cut(&self, place: usize) -> Option<&'a Cut> {
         self.cuts.get(place.checked_sub(1)?)
+    }
+
+    /// How many operators come before a place.
+    fn start(&self, place: usize) -> usize {
+        self.cut(place).map_or(0, |cut| cut.stages)
+    }
+
+    /// What is read from a place on.
+    fn source(&self, place: usize) -> &'a Arc<dyn Source> {
+        self.cut(place).map_or(&self.graph.chain.source, |cut| &cut.interim.source)
+    }
+
+    /// Seconds that one worker takes to read what is stored at a place, if anything is.
+    fn read(&self, place: usize) -> f64 {
+        self.cut(place).map_or(0.0, |cut| cut.bytes as f64 * READ_BYTE * 1e-9)
+    }
+
+    /// Whether what is stored at a place is stored before the last step is bound, by a sweep that nothing else is held beside.
+    fn is_alone(&self, place: usize) -> bool {
+        self.cut(place).is_some_and(|cut| self.learned.last().is_some_and(|(stage, _)| cut.stages <= *stage))
     }
 
     /// Calls `look` with the part between two places.
@@ -185,14 +285,15 @@ impl Parts<'_> {
         let destination =
             self.cut(to).map_or(self.graph.destination.as_ref(), |cut| cut.interim.destination.as_ref());
         // The order of the output's blocks must not tell whether something was stored.
-        let whole = if is_last { &self.graph.chain } else { &chain };
+        let width = if is_last { self.graph.sweep().row_width } else { row_width(&chain, destination) };
         look(Part {
             chain: &chain,
             destination,
             upward: if is_last { self.graph.upward() } else { None },
-            row_width: row_width(whole, destination),
+            row_width: width,
             shard: self.graph.shard.filter(|_| is_last),
-            beside_bytes: beside(&self.graph.chain, &chain),
+            band: self.cut(to).and_then(|cut| cut.band),
+            beside_bytes: if self.is_alone(to) { 0 } else { beside(&self.graph.chain, &chain) },
         })
     }
 
@@ -204,6 +305,21 @@ impl Parts<'_> {
         })
     }
 
+    /// The sweep between two places, with those that learn from the first of them.
+    fn leg(&self, from: usize, to: usize) -> Attempt<Leg> {
+        let (start, end) = (self.start(from), self.cut(to).map_or(usize::MAX, |cut| cut.stages));
+        let here = self.learned.iter().filter(|(stage, _)| (start..end).contains(stage));
+        let learned = here.filter_map(|(_, places)| places.get(from));
+        let learned = together(learned.map(|learned| learned.as_ref().map_err(|short| *short)));
+        let ((choice, time), learned) = both(self.choose(from, to), learned)?;
+        let time = learned.iter().fold(time, |sum, learned| sum.and(learned.time));
+        Ok(Leg {
+            choice,
+            learned: learned.into_iter().map(|learned| learned.summary.clone()).collect(),
+            time,
+        })
+    }
+
     /// What the part between two places takes at least.
     fn least(&self, from: usize, to: usize) -> f64 {
         self.with(from, to, |sweep| self.time(from, to, sweep, None)).total()
@@ -211,32 +327,30 @@ impl Parts<'_> {
 
     /// What a part takes, with its result stored where it is not the last; without a choice of tiles, what it takes at least.
     fn time(&self, from: usize, to: usize, sweep: Part<'_>, choice: Option<&Choice>) -> Time {
-        let (once, again) = work(sweep, choice);
+        let (once, again) = work(sweep, choice.map(|choice| &choice.grid));
         let times = if sweep.upward.is_some() { 2.0 } else { 1.0 };
-        let read = self.cut(from).map_or(0.0, |cut| cut.bytes as f64 * READ_BYTE * times);
-        let store = self.cut(to).map_or(0.0, |cut| cut.bytes as f64 * STORED_BYTE);
+        let store = self.cut(to).map_or(0.0, |cut| cut.bytes as f64 * STORED_BYTE * 1e-9);
         let workers = choice.map_or(self.means.workers(), |choice| choice.workers) as f64;
         let seconds = |nanoseconds: f64| nanoseconds * 1e-9 / workers;
         Time {
             once: seconds(once),
             again: seconds(again + once * (times - 1.0) + again * (times - 1.0)),
-            store: seconds(read + store),
+            store: (self.read(from) * times + store) / workers,
+            learn: 0.0,
         }
     }
 
     /// Cut everywhere.
-    fn everywhere(&self) -> Attempt<Way> {
-        let parts = together((0..self.end()).map(|from| self.choose(from, from + 1)))?;
-        let cuts = (0..self.cuts.len()).collect();
-        let time = parts.iter().fold(Time::default(), |sum, (_, time)| sum.and(*time));
-        Ok(Way { cuts, choices: parts.into_iter().map(|(choice, _)| choice).collect(), time })
+    fn everywhere(&self) -> Attempt<(Way, Time)> {
+        let legs = together((0..self.end()).map(|from| self.leg(from, from + 1)))?;
+        Ok(way((0..self.cuts.len()).collect(), legs))
     }
 
     /// As the user wants it.
     fn apart(&self) -> Attempt<(Way, FusionSummary)> {
-        let way = self.everywhere()?;
-        let one = self.choose(0, self.end()).ok().map(|(_, time)| time.summary());
-        let several = Some(way.time.summary());
+        let (way, time) = self.everywhere()?;
+        let one = self.leg(0, self.end()).ok().map(|leg| leg.time.summary());
+        let several = Some(time.summary());
         let given = FusionSummary::as_given(Fusion::Never);
         let summary = FusionSummary { sweeps: way.choices.len() as u64, one, several, ..given };
         Ok((way, summary))
@@ -252,53 +366,53 @@ impl Parts<'_> {
                 several: several.map(Time::summary),
                 ..FusionSummary::as_given(Fusion::Auto)
             };
-        let in_one = |choice: Choice, time: Time| Way { cuts: Vec::new(), choices: vec![choice], time };
-        let one = self.choose(0, self.end());
-        let cheapest = self.cheapest(one.as_ref().map_or(f64::INFINITY, |(_, time)| time.total() * WORTH));
-        let (way, one) = match (cheapest, one) {
-            (None, Ok((choice, time))) => {
-                let reason = format!(
-                    "halos computed again take about {} of {}, less than storing would save",
-                    seconds(time.again),
-                    seconds(time.total())
-                );
-                return Ok(Ok((in_one(choice, time), summary(1, reason, Some(time), None))));
+        let one = self.leg(0, self.end());
+        let cheapest = self.cheapest(one.as_ref().map_or(f64::INFINITY, |one| one.time.total() * WORTH));
+        let ((several, time), one) = match (cheapest, one) {
+            (None, Ok(one)) => {
+                // Where sweeps that learn compute again, what storing would take is worth a word.
+                let several = (one.time.learn > 0.0).then(|| self.cheapest(f64::INFINITY)).flatten();
+                let several = several.map(|(_, time)| time);
+                let reason = match several {
+                    Some(several) => format!(
+                        "it takes about {}, {}; with what is between stored it would take {}, {} of it for storing",
+                        seconds(one.time.total()),
+                        one.time.repeated(),
+                        seconds(several.total()),
+                        seconds(several.store)
+                    ),
+                    None => format!(
+                        "halos computed again take about {} of {}, less than storing would save",
+                        seconds(one.time.again),
+                        seconds(one.time.total())
+                    ),
+                };
+                let (one, time) = way(Vec::new(), vec![one]);
+                return Ok(Ok((one, summary(1, reason, Some(time), several))));
             }
             // Whichever needs less is what would do.
             (None, Err(short)) => {
                 let apart = self.everywhere().err();
                 return Ok(Err(apart.map_or(short, |apart| apart.lesser(short))));
             }
-            (Some(way), one) => (way, one),
+            (Some(several), one) => (several, one),
         };
-        let sweeps = way.choices.len();
-        let costs = |time: Time| {
-            format!(
-                "{sweeps} take about {}, {} of it for storing and {} for halos",
-                seconds(time.total()),
-                seconds(time.store),
-                seconds(time.again)
-            )
-        };
-        Ok(match (one, self.obstacle(&way.cuts)) {
-            (Ok((choice, time)), Some(obstacle)) => {
-                let reason = format!(
-                    "halos computed again take about {} of {}; {} and {obstacle}",
-                    seconds(time.again),
-                    seconds(time.total()),
-                    costs(way.time)
-                );
-                Ok((in_one(choice, time), summary(1, reason, Some(time), Some(way.time))))
+        let sweeps = several.choices.len();
+        let storing = format!("{} of it for storing", seconds(time.store));
+        let costs =
+            format!("{sweeps} take about {}, {storing} and {}", seconds(time.total()), time.repeated());
+        Ok(match (one, self.obstacle(&several.cuts)) {
+            (Ok(one), Some(obstacle)) => {
+                let takes = format!("it takes about {}, {}", seconds(one.time.total()), one.time.repeated());
+                let reason = format!("{takes}; {costs}; what is stored {obstacle}");
+                let (one, one_time) = way(Vec::new(), vec![one]);
+                Ok((one, summary(1, reason, Some(one_time), Some(time))))
             }
-            (Ok((_, time)), None) => {
-                let reason = format!(
-                    "one would take about {}, {} of it for halos computed again; {}",
-                    seconds(time.total()),
-                    seconds(time.again),
-                    costs(way.time)
-                );
-                let fusion = summary(sweeps, reason, Some(time), Some(way.time));
-                Ok((way, fusion))
+            (Ok(one), None) => {
+                let takes =
+                    format!("one would take about {}, {}", seconds(one.time.total()), one.time.repeated());
+                let reason = format!("{takes}; {costs}");
+                Ok((several, summary(sweeps, reason, Some(one.time), Some(time))))
             }
             (Err(short), Some(obstacle)) => {
                 return Err(Error::from(short).and(format_args!(
@@ -306,58 +420,56 @@ impl Parts<'_> {
                 )));
             }
             (Err(_), None) => {
-                let reason = format!("the budget does not hold one; {}", costs(way.time));
-                let fusion = summary(sweeps, reason, None, Some(way.time));
-                Ok((way, fusion))
+                let reason = format!("the budget does not hold one; {costs}");
+                Ok((several, summary(sweeps, reason, None, Some(time))))
             }
         })
     }
 
     /// The cheapest way with one cut at least that takes less than `most` seconds and fits the budget.
-    fn cheapest(&self, most: f64) -> Option<Way> {
+    fn cheapest(&self, most: f64) -> Option<(Way, Time)> {
         /// The cheapest way to a place, by its last leg.
-        struct Leg {
+        struct Last {
             from: usize,
-            choice: Choice,
+            leg: Leg,
+            /// From the beginning.
             time: Time,
         }
-        let mut legs: Vec<Option<Leg>> = Vec::with_capacity(self.end() + 1);
-        legs.push(None);
+        let mut lasts: Vec<Option<Last>> = Vec::with_capacity(self.end() + 1);
+        lasts.push(None);
         for to in 1..=self.end() {
-            let mut best: Option<Leg> = None;
+            let mut best: Option<Last> = None;
             // What comes behind takes something too; most ways are given up before anything is planned.
             let most = most - if to < self.end() { self.least(to, self.end()) } else { 0.0 };
             // The whole chain as one leg is no way with a cut.
-            for (from, leg) in legs.iter().enumerate().skip(usize::from(to == self.end())) {
-                let before = match (from, leg) {
+            for (from, last) in lasts.iter().enumerate().skip(usize::from(to == self.end())) {
+                let before = match (from, last) {
                     (0, _) => Time::default(),
-                    (_, Some(leg)) => leg.time,
+                    (_, Some(last)) => last.time,
                     (_, None) => continue,
                 };
                 let bound = best.as_ref().map_or(most, |best| best.time.total().min(most));
                 if before.total() + self.least(from, to) >= bound {
                     continue;
                 }
-                let Ok((choice, time)) = self.choose(from, to) else { continue };
-                let time = before.and(time);
+                let Ok(leg) = self.leg(from, to) else { continue };
+                let time = before.and(leg.time);
                 if time.total() < bound {
-                    best = Some(Leg { from, choice, time });
+                    best = Some(Last { from, leg, time });
                 }
             }
-            legs.push(best);
+            lasts.push(best);
         }
-        let mut place = self.end();
-        let time = legs[place].as_ref()?.time;
-        let mut way = Way { cuts: Vec::new(), choices: Vec::new(), time };
+        let (mut place, mut cuts, mut legs) = (self.end(), Vec::new(), Vec::new());
         while place > 0 {
-            let leg = legs[place].take()?;
-            way.choices.push(leg.choice);
-            way.cuts.extend(leg.from.checked_sub(1));
-            place = leg.from;
+            let Last { from, leg, .. } = lasts[place].take()?;
+            legs.push(leg);
+            cuts.extend(from.checked_sub(1));
+            place = from;
         }
-        way.choices.reverse();
-        way.cuts.reverse();
-        Some(way)
+        legs.reverse();
+        cuts.reverse();
+        Some(way(cuts, legs))
     }
 
     /// Why results should not be stored in these places, in words that go on from what is stored.
@@ -383,37 +495,32 @@ impl Parts<'_> {
     }
 }
 
-/// The most that lies in the scratch folder at once, of rasters that are stored one after the other: what a sweep reads and
-/// what it writes.
-fn at_once(stored: &[u64]) -> u64 {
-    let pairs = stored.windows(2).map(|pair| pair[0].saturating_add(pair[1]));
-    pairs.chain(stored.iter().copied()).max().unwrap_or(0)
+/// A way by its legs, and what it takes.
+fn way(cuts: Vec<usize>, legs: Vec<Leg>) -> (Way, Time) {
+    let time = legs.iter().fold(Time::default(), |sum, leg| sum.and(leg.time));
+    let (mut choices, mut learned) = (Vec::new(), Vec::new());
+    for leg in legs {
+        choices.push(leg.choice);
+        learned.extend(leg.learned);
+    }
+    (Way { cuts, choices, learned }, time)
 }
 
-/// The part of a chain between two places, which are ends or cuts.
-fn part(chain: &Chain, from: Option<&Cut>, to: Option<&Cut>) -> Chain {
-    let (start, end) = (from.map_or(0, |cut| cut.stages), to.map_or(chain.stages.len(), |cut| cut.stages));
-    chain.part(from.map_or(&chain.source, |cut| &cut.interim.source), start..end)
-}
-
-/// Bytes of tables of a chain that a part of it does not count.
-fn beside(chain: &Chain, part: &Chain) -> u64 {
-    chain.resident_bytes().saturating_sub(part.resident_bytes())
-}
-
-/// Nanoseconds that one worker computes every pixel of a sweep's operators once, and that it computes and reads pixels again.
-fn work(sweep: Part<'_>, choice: Option<&Choice>) -> (f64, f64) {
+/// Nanoseconds that one worker computes every pixel of a sweep's operators once, and that it computes and reads pixels again;
+/// without tiles, as if there were no halos.
+pub(crate) fn work(sweep: Part<'_>, grid: Option<&TileGrid>) -> (f64, f64) {
     let stages = &sweep.chain.stages;
     let pixels = |info: &RasterInfo| info.size.pixels() as f64;
+    let share = sweep.rows().len() as f64 / sweep.chain.output().size.height as f64;
     let once =
         stages.iter().map(|stage| pixels(stage.operator.output()) * stage.operator.pixel_nanoseconds());
-    let once = once.sum::<f64>();
-    let Some(choice) = choice else { return (once, 0.0) };
-    let tiles = pixels(sweep.chain.output()) / choice.grid.typical().size().pixels() as f64;
-    let computed = account::stage_work(sweep.chain, &choice.grid).into_iter().zip(stages);
+    let once = once.sum::<f64>() * share;
+    let Some(grid) = grid else { return (once, 0.0) };
+    let tiles = grid.pixels() as f64 / grid.typical().size().pixels() as f64;
+    let computed = account::stage_work(sweep.chain, grid).into_iter().zip(stages);
     let computed = computed.map(|(pixels, stage)| pixels * tiles * stage.operator.pixel_nanoseconds());
-    let read = account::Work::of(sweep.chain, &choice.grid).read * tiles;
-    let stored = sweep.chain.sources().map(|source| pixels(source.info())).sum::<f64>();
+    let read = account::Work::of(sweep.chain, grid).read * tiles;
+    let stored = sweep.chain.sources().map(|source| pixels(source.info())).sum::<f64>() * share;
     let again = computed.sum::<f64>() - once + (read - stored) * READ_PIXEL;
     (once, again.max(0.0))
 }
@@ -424,76 +531,5 @@ fn seconds(seconds: f64) -> String {
         seconds if seconds < 0.0995 => format!("{:.1} ms", seconds * 1e3),
         seconds if seconds < 9.95 => format!("{seconds:.2} s"),
         seconds => format!("{seconds:.0} s"),
-    }
-}
-
-impl Way {
-    /// The sweeps, ready to be run one after the other.
-    fn planned(self, mut graph: Graph, cuts: Vec<Cut>, means: &Means<'_>) -> Result<Plan> {
-        let chosen = cuts.into_iter().enumerate().filter(|(number, _)| self.cuts.contains(number));
-        let chosen = chosen.map(|(_, cut)| cut).collect::<Vec<_>>();
-        let stored = chosen.iter().map(|cut| cut.bytes).collect::<Vec<_>>();
-        let disk = chosen.iter().find_map(|cut| cut.disk);
-        let whole = graph.chain.clone();
-        let chain = |from: usize| part(&whole, from.checked_sub(1).map(|cut| &chosen[cut]), chosen.get(from));
-        let mut chains = (0..=chosen.len()).map(chain).collect::<Vec<_>>();
-        let besides = chains.iter().map(|chain| beside(&whole, chain)).collect::<Vec<_>>();
-        if let (Some(last), Some(First { graph, .. })) = (chosen.last(), graph.first.as_deref_mut()) {
-            graph.chain = part(&graph.chain, Some(last), None);
-        }
-        drop(std::mem::replace(&mut graph.chain, chains.pop().unwrap_or(whole)));
-        let before = chains.into_iter().zip(chosen).map(|(chain, cut)| {
-            let purpose = cut.interim.destination.name().to_owned();
-            (Graph { chain, destination: cut.interim.destination, first: None, shard: None }, purpose)
-        });
-        let graphs = before.chain([(graph, "output".to_owned())]);
-        let mut plans = Vec::with_capacity(self.choices.len());
-        for ((choice, beside), (graph, purpose)) in self.choices.into_iter().zip(besides).zip(graphs) {
-            plans.push(Plan { purpose, ..means.planned(graph, beside, choice)? });
-        }
-        let mut last = plans.pop().ok_or_else(|| Error::bug("a plan of several sweeps has none"))?;
-        summarise(&mut last.summary, &plans, &stored, disk);
-        let number = |disk: Option<Disk>| disk.map(|disk| disk.number);
-        if disk.is_some() && number(disk) == number(last.graph.destination.disk()) {
-            let in_last = stored.last().unwrap_or(&0).saturating_add(last.summary.disk_needed_bytes);
-            last.summary.disk_needed_bytes = in_last.max(last.summary.scratch_bytes);
-        }
-        plans.append(&mut last.before);
-        Ok(Plan { before: plans, ..last })
-    }
-}
-
-/// Adds the sweeps that store something to what there is to say of the last: what all read and write together, and the
-/// account of the largest.
-fn summarise(whole: &mut PlanSummary, before: &[Plan], stored: &[u64], disk: Option<Disk>) {
-    // The first input of every sweep but the first is what the one before stored.
-    let own_inputs = whole.inputs.split_off(1.min(whole.inputs.len()));
-    let own_stages = std::mem::take(&mut whole.stages);
-    if let Some(first) = before.first() {
-        whole.inputs = first.summary.inputs[..1].to_vec();
-        whole.read_factor = first.summary.read_factor;
-    }
-    for plan in before {
-        let sweep = &plan.summary;
-        whole.inputs.extend_from_slice(&sweep.inputs[1..]);
-        whole.stages.extend_from_slice(&sweep.stages);
-        whole.stored.push(StoredSummary::new(sweep, whole.stages.len()));
-        if sweep.predicted_peak_bytes > whole.predicted_peak_bytes {
-            whole.predicted_peak_bytes = sweep.predicted_peak_bytes;
-            whole.account.clone_from(&sweep.account);
-        }
-        whole.passes += 1;
-        whole.read_bytes = whole.read_bytes.saturating_add(sweep.read_bytes);
-        whole.write_bytes = whole.write_bytes.saturating_add(sweep.write_bytes);
-        for (side, other) in whole.halo.iter_mut().zip(sweep.halo) {
-            *side = (*side).max(other);
-        }
-    }
-    whole.inputs.extend(own_inputs);
-    whole.stages.extend(own_stages);
-    if let Some(last) = stored.last() {
-        let notes = std::mem::take(&mut whole.scratch_bytes);
-        whole.scratch_bytes = at_once(stored).max(last.saturating_add(notes));
-        whole.scratch_free_bytes = disk.map(|disk| disk.free_bytes);
     }
 }

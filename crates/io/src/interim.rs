@@ -10,6 +10,7 @@
 //! name from the beginning, so that nothing is left of it however the process ends.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,8 @@ const LEAST_ROWS: usize = 16;
 #[derive(Debug)]
 pub struct Interim {
     info: RasterInfo,
+    /// The rows of the raster that the file holds.
+    rows: Range<usize>,
     block_columns: usize,
     name: String,
     folder: PathBuf,
@@ -55,8 +58,25 @@ impl Interim {
         folder: PathBuf,
         writeback: WriteBackRule,
     ) -> Result<Arc<Self>> {
-        if block_columns == 0 {
-            return Err(Error::bug(format!("no interim raster has blocks of 0 columns: {info:?}")));
+        let rows = 0..info.size.height;
+        Interim::of_rows(name, (info, rows), block_columns, folder, writeback)
+    }
+
+    /// The same, of which nobody writes or reads any but these rows.
+    ///
+    /// # Errors
+    /// As [`Interim::new`]; Bug, for rows that there are not.
+    pub fn of_rows(
+        name: &str,
+        (info, rows): (RasterInfo, Range<usize>),
+        block_columns: usize,
+        folder: PathBuf,
+        writeback: WriteBackRule,
+    ) -> Result<Arc<Self>> {
+        if block_columns == 0 || rows.start > rows.end || rows.end > info.size.height {
+            return Err(Error::bug(format!(
+                "no interim raster has blocks of {block_columns} columns and rows {rows:?}: {info:?}"
+            )));
         }
         if !folder.is_dir() {
             return Err(Error::usage(format!("--scratch: `{}` is not a folder", folder.display())));
@@ -65,6 +85,7 @@ impl Interim {
         Ok(Arc::new(Interim {
             block_columns: block_columns.min(info.size.width),
             info,
+            rows,
             name: name.to_owned(),
             folder,
             file: OnceLock::new(),
@@ -76,8 +97,10 @@ impl Interim {
 
     /// Bytes that the file takes.
     pub fn bytes(&self) -> u64 {
-        let mask = if self.info.mask { self.info.size.pixels() as u64 } else { 0 };
-        self.info.pixel_bytes().unwrap_or(u64::MAX).saturating_add(mask)
+        let samples =
+            self.info.bands as u64 * self.info.sample_type.size() as u64 + u64::from(self.info.mask);
+        // No more than the whole raster, which was looked at when it was thought out, and its mask.
+        self.pixels().saturating_mul(samples)
     }
 
     /// Where the file will lie.
@@ -119,6 +142,23 @@ impl Interim {
         Ok(())
     }
 
+    /// Pixels of a plane that the file holds.
+    fn pixels(&self) -> u64 {
+        self.info.size.width as u64 * self.rows.len() as u64
+    }
+
+    /// Checks that the file holds the rows of a window.
+    fn check_rows(&self, window: Window) -> Result<()> {
+        let (first, end) = (self.rows.start as i64, self.rows.end as i64);
+        if window.y < first || window.y_end() > end {
+            return Err(Error::bug(format!(
+                "{} holds rows {first} to {end}, not all of {window}",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+
     fn file(&self) -> Result<&File> {
         self.file.get().ok_or_else(|| Error::bug(format!("{} is used before it is reserved", self.name)))
     }
@@ -132,15 +172,13 @@ impl Interim {
 
     /// Where a row of a block of a plane begins.
     fn offset(&self, (plane, sample): (Plane, usize), piece: &Piece) -> u64 {
-        let Size { width, height } = self.info.size;
-        let pixels = width as u64 * height as u64;
         let bands = match plane {
             Plane::Band(band) => band,
             Plane::Mask => self.info.bands,
         };
-        let before = (piece.block * self.block_columns) as u64 * height as u64
-            + (piece.row * piece.block_width) as u64;
-        bands as u64 * pixels * self.info.sample_type.size() as u64 + before * sample as u64
+        let before = (piece.block * self.block_columns) as u64 * self.rows.len() as u64
+            + ((piece.row - self.rows.start) * piece.block_width) as u64;
+        bands as u64 * self.pixels() * self.info.sample_type.size() as u64 + before * sample as u64
     }
 
     /// Rows that are moved at once.
@@ -231,6 +269,7 @@ impl Source for InterimSource {
 
     fn read(&self, output: &mut TileMut<'_>, scratch: &mut Frame<'_>) -> Result<()> {
         let interim = &self.0;
+        interim.check_rows(output.window())?;
         let file = interim.file()?;
         let buffer = scratch.take::<u8>(interim.buffer_bytes());
         for (plane, sample) in interim.planes() {
@@ -370,6 +409,7 @@ impl Sink for InterimDestination {
         _footprint: &mut Footprint,
     ) -> Result<()> {
         let interim = &self.interim;
+        interim.check_rows(tile.window())?;
         let file = interim.file()?;
         let buffer = scratch.take::<u8>(interim.buffer_bytes());
         for (plane, sample) in interim.planes() {
@@ -470,11 +510,51 @@ mod tests {
     }
 
     #[test]
+    fn a_band_takes_the_bytes_of_its_rows() {
+        let info = RasterInfo { mask: true, ..RasterInfo::new(Size::new(20, 1 << 40), 2, SampleType::U8) };
+        let rows = 1_000_000..1_000_050;
+        let rule = WriteBackRule::default();
+        let interim = Interim::of_rows("it", (info.clone(), rows), 8, std::env::temp_dir(), rule).unwrap();
+        assert_eq!(interim.bytes(), 20 * 50 * 3);
+        let destination = InterimDestination::by_blocks(interim.clone());
+        let mut scratch = Scratch::with_capacity(destination.scratch_bytes(info.size));
+        let sink = Box::new(destination).create().unwrap();
+        let window = Window::new(0, 1_000_000, 20, 50);
+        let mut tile = TileBuffer::new(window, info.kind());
+        let value = |plane: usize, x: usize, y: usize| (plane * 91 + x + 20 * y) as u8;
+        for y in 0..50 {
+            for band in 0..2 {
+                let mut view = tile.view_mut();
+                for (x, sample) in view.row_mut::<u8>(band, y).iter_mut().enumerate() {
+                    *sample = value(band, x, y);
+                }
+            }
+            for (x, sample) in tile.view_mut().mask_row_mut(y).unwrap().iter_mut().enumerate() {
+                *sample = value(2, x, y);
+            }
+        }
+        sink.write(0, &tile.view(), &mut scratch.frame(), &mut Footprint::default()).unwrap();
+        let mut found = TileBuffer::new(Window::new(5, 1_000_003, 12, 47), info.kind());
+        let source = InterimSource(interim);
+        source.read(&mut found.view_mut(), &mut scratch.frame()).unwrap();
+        for y in 0..47 {
+            for x in 0..12 {
+                let expected = [0, 1, 2].map(|plane| value(plane, x + 5, y + 3));
+                let view = found.view();
+                let (of, mask) = (|band| view.row::<u8>(band, y)[x], view.mask_row(y).unwrap()[x]);
+                assert_eq!([of(0), of(1), mask], expected, "{x},{y}");
+            }
+        }
+        let mut beyond = TileBuffer::new(Window::new(0, 1_000_040, 4, 11), info.kind());
+        let error = source.read(&mut beyond.view_mut(), &mut scratch.frame()).unwrap_err();
+        assert_eq!(error.kind(), swathe_core::ErrorKind::Bug, "{error}");
+    }
+
+    #[test]
     fn a_disk_that_is_too_small_is_told_of_before() {
         let info = RasterInfo::new(Size::new(1 << 24, 1 << 26), 1, SampleType::F32);
-        let interim =
-            Interim::new("the spectrum", info, 1 << 10, std::env::temp_dir(), WriteBackRule::default())
-                .unwrap();
+        let rule = WriteBackRule::default();
+        let interim = Interim::new("the spectrum", info, 1 << 10, std::env::temp_dir(), rule).unwrap();
         let error = interim.reserve().unwrap_err();
         assert!(error.to_string().contains("--scratch"), "{error}");
     }

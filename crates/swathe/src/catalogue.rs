@@ -212,8 +212,8 @@ impl Catalogue for Formats {
     fn interim(&self, name: &str, block_columns: usize) -> MakeInterim {
         let (name, folder) = (name.to_owned(), self.scratch_folder());
         let writeback = self.writeback;
-        Box::new(move |info| {
-            let interim = Interim::new(&name, info, block_columns, folder.clone(), writeback)?;
+        Box::new(move |info, rows| {
+            let interim = Interim::of_rows(&name, (info, rows), block_columns, folder.clone(), writeback)?;
             Ok(InterimRaster {
                 destination: Box::new(InterimDestination::by_blocks(Arc::clone(&interim))),
                 source: Arc::new(InterimSource(interim)),

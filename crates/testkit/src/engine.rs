@@ -1,5 +1,6 @@
 //! Chains through the real engine, from memory to memory.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use swathe_core::{ErrorKind, RasterInfo, Result, Shard, Size};
@@ -116,7 +117,7 @@ fn plan_shard(
             shard,
             ..RunOptions::default()
         };
-        let store = |_: &str, info: RasterInfo| Ok(memory::interim(&info));
+        let store = |_: &str, info: RasterInfo, _: Range<usize>| Ok(memory::interim(&info));
         Ok((Plan::in_sweeps(graph, &store, &options, &MACHINE)??, result))
     };
     let Budget::LeastAnd(more) = way.budget else {
