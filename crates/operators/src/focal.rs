@@ -7,6 +7,7 @@ pub mod convolve;
 mod correlation;
 pub mod difference_of_gaussians;
 mod exact_spread;
+mod folding;
 pub mod gaussian;
 mod integer_sums;
 pub(crate) mod matrix;

@@ -41,6 +41,8 @@ impl<A: Real> Plan<A> {
     /// The operator for rasters like `input`.
     pub(crate) fn bind(mut self, input: &RasterInfo) -> Box<dyn Operator> {
         self.refuse |= self.policy == NodataPolicy::Propagate;
+        let fold = |kernel: Kernel<A>| kernel.folded(self.boundary, input.size);
+        self.kernels = std::mem::take(&mut self.kernels).into_iter().map(fold).collect();
         let part = |kernel: &Kernel<A>| Part {
             total: kernel.total(),
             gathering: if self.refuse { kernel.support() } else { kernel.clone() },

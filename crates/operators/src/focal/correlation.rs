@@ -16,6 +16,7 @@ use swathe_core::{
     TileView, Window,
 };
 
+use super::folding::folded;
 use crate::rows::{
     LoadRows, Real, StoreRows, Taps, clear_mask, hand_on_mask, loader, mark_all_valid, mark_valid, storer,
     weigh,
@@ -55,6 +56,18 @@ impl<A: Real> Kernel<A> {
         match self {
             Kernel::Separable { x, y } => Size::new(x.len(), y.len()),
             Kernel::Direct { size, .. } => *size,
+        }
+    }
+
+    /// The same sums over rasters of that size in fewer weights, where a row or a column of weights reaches further than the raster
+    /// is wide or high; see `folding`.
+    pub(crate) fn folded(self, boundary: Boundary, raster: Size) -> Self {
+        match self {
+            Kernel::Separable { x, y } => Kernel::Separable {
+                x: folded(x, boundary, raster.width),
+                y: folded(y, boundary, raster.height),
+            },
+            direct @ Kernel::Direct { .. } => direct,
         }
     }
 
@@ -115,6 +128,12 @@ pub(crate) struct Plan<A> {
 impl<A: Real> Plan<A> {
     /// The operator for rasters like `input`.
     pub(crate) fn bind(self, input: &RasterInfo) -> Box<dyn Operator> {
+        let kernel = self.kernel.folded(self.boundary, input.size);
+        let plan = Plan { kernel, ..self };
+        plan.bind_folded(input)
+    }
+
+    fn bind_folded(self, input: &RasterInfo) -> Box<dyn Operator> {
         let missing = if self.policy == NodataPolicy::Propagate { Missing::Refuse } else { self.missing };
         let gathering = match missing {
             Missing::Normalise { .. } => self.kernel.clone(),

@@ -57,6 +57,11 @@ impl<A: Real> Taps<A> {
         Taps::new(self.weights.iter().map(one).collect())
     }
 
+    /// Every weight, those of 0 included.
+    pub(crate) fn weights(&self) -> &[A] {
+        &self.weights
+    }
+
     /// How many weights there are, those of 0 included.
     pub(crate) fn len(&self) -> usize {
         self.weights.len()
