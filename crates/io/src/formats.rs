@@ -101,7 +101,12 @@ pub enum InShards {
     /// It computes one.
     One(Shard),
     /// It puts all of them together.
-    Gathered,
+    Gathered {
+        /// How many of them have a file of their own.
+        files: u64,
+        /// Bytes of all these files.
+        bytes: u64,
+    },
 }
 
 /// How to write a file.
@@ -401,7 +406,8 @@ fn plan_tiff(place: OutputPlace, info: &RasterInfo, options: &OutputOptions) -> 
     let whole = CompressedDestination::new(place, info, layout, coding, options.sparse)?;
     Ok(Box::new(match options.shards {
         Some(InShards::One(shard)) => whole.in_shard(shard),
-        _ => whole,
+        Some(InShards::Gathered { files, bytes }) => whole.gathered(files, bytes),
+        None => whole,
     }))
 }
 

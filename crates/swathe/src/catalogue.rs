@@ -82,9 +82,9 @@ impl Formats {
         Formats { mend: true, shards: None, ..self }
     }
 
-    /// The same, with an output that is put together of shards.
-    pub(crate) fn gathering(self) -> Self {
-        Formats { shards: Some(InShards::Gathered), ..self }
+    /// The same, with an output that is put together of shards, some of which have files of their own, of so many bytes.
+    pub(crate) fn gathering(self, (files, bytes): (u64, u64)) -> Self {
+        Formats { shards: Some(InShards::Gathered { files, bytes }), ..self }
     }
 
     /// The same, for a run that goes on with another's: what that gave a name beside the output is made again.

@@ -77,7 +77,7 @@ pub fn gather(
     if settings.overwrite {
         job.pipeline.write.options.insert("overwrite".into(), "yes".into());
     }
-    let formats = Formats::for_job(&job, &Limits::detect()).gathering();
+    let formats = Formats::for_job(&job, &Limits::detect()).gathering(sharded.own_files());
     let sizes = tiles.iter().map(|(size, _)| *size).collect::<Vec<_>>();
     let gathering = Gathering::of(&job.pipeline, &formats, &sizes)?;
     for (shard, (_, count)) in tiles.iter().enumerate() {

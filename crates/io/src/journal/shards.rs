@@ -232,6 +232,13 @@ impl ShardedOutput {
         Parts { of: self, sharing, check, journals: journals.collect(), opened: None }
     }
 
+    /// How many shards have a file of their own, and the bytes of these files.
+    pub fn own_files(&self) -> (u64, u64) {
+        let lengths =
+            self.shards.iter().filter_map(|one| fs::metadata(shard_file(&self.path, one.shard)).ok());
+        lengths.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.len()))
+    }
+
     /// Removes what the shards left.
     pub fn remove(self) {
         for OneShard { shard, .. } in &self.shards {

@@ -70,6 +70,13 @@ impl CompressedDestination {
         self.file_bytes = self.pages.end + blocks.div_ceil(height.max(1) as u128) as u64;
         CompressedDestination { place: self.place.of_shard(shard), ..self }
     }
+
+    /// The same, put together of the files of shards, which have so many bytes: each has tables of the whole raster before its blocks.
+    pub(crate) fn gathered(self, files: u64, bytes: u64) -> Self {
+        let tables = self.pages.end.saturating_mul(files);
+        let file_bytes = self.pages.end.saturating_add(bytes.saturating_sub(tables));
+        CompressedDestination { file_bytes: file_bytes.min(self.file_bytes), ..self }
+    }
 }
 
 impl Destination for CompressedDestination {
@@ -250,5 +257,39 @@ impl Sink for CompressedSink {
         let CompressedSink { file, .. } = *self;
         file.publish(end, flush, journal)?;
         Ok(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use swathe_core::SampleType;
+
+    use crate::formats::{Format, InShards, OutputOptions, plan_output};
+
+    use super::*;
+
+    /// What is put together takes the room of the blocks that are there and of one set of tables, not that of blocks that could
+    /// not be made smaller.
+    #[test]
+    fn shards_are_put_together_in_the_room_that_they_take() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o.tif").display().to_string();
+        let info = RasterInfo::new(Size::new(4000, 3000), 1, SampleType::U16);
+        let needed = |shards| {
+            let options = OutputOptions {
+                format: Some(Format::Tiff),
+                compression: Some(Compression::Deflate(1)),
+                shards,
+                ..OutputOptions::default()
+            };
+            plan_output(&path, &info, &options).unwrap().needed_bytes()
+        };
+        let gathered = |files, bytes| needed(Some(InShards::Gathered { files, bytes }));
+        let (whole, tables) = (needed(None), gathered(1, 0));
+        assert!(whole > 24_000_000 && tables < 100_000, "{whole} and {tables} bytes");
+        assert_eq!(gathered(3, 3 * tables + 1_234_567), tables + 1_234_567);
+        assert_eq!(gathered(3, 3 * tables + 2 * whole), whole, "no more than in the worst case");
+        let shard = |number| needed(Some(InShards::One(Shard { number, count: 3 })));
+        assert!((1..=3).map(shard).sum::<u64>() <= whole + 3 * tables);
     }
 }
