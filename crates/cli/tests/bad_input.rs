@@ -39,7 +39,15 @@ fn inputs_that_are_none() {
     std::fs::write(folder.file("text.tif"), b"hello, world").unwrap();
     fails(&folder, "gaussian text.tif o.tif --sigma 1", 5, &["`text.tif`"]);
     fails(&folder, "gaussian a.tif:2 o.tif --sigma 1", 2, &["there is no band 2"]);
+    fails(&folder, "gaussian a.tif:0 o.tif --sigma 1", 2, &["numbered from 1"]);
+    fails(&folder, "gaussian a.tif:pages=2 o.tif --sigma 1", 2, &["`pages=2`", "`page=N`"]);
     fails(&folder, "gaussian a.tif:page=2 o.tif --sigma 1", 2, &["there is no page 2"]);
+    fails(
+        &folder,
+        "lut a.tif o.tif --table missing.cube",
+        1,
+        &["cannot read `missing.cube`", "No such file"],
+    );
 }
 
 #[test]

@@ -99,7 +99,11 @@ pub(crate) fn both<A, B>(one: Attempt<A>, other: Attempt<B>) -> Attempt<(A, B)> 
 }
 
 fn words(bytes: u64) -> String {
-    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..0x10_0000 => format!("{} KiB", bytes >> 10),
+        _ => format!("{} MiB", bytes >> 20),
+    }
 }
 
 /// What a run may use.

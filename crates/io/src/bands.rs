@@ -12,10 +12,10 @@ pub(crate) fn one_band(source: Box<dyn Source>, band: usize) -> Result<impl Sour
     let whole = source.info();
     if band >= whole.bands {
         return Err(Error::usage(format!(
-            "`{}` has {} bands; there is no band {}",
+            "there is no band {} in `{}`, which has {}",
+            band + 1,
             source.name(),
-            whole.bands,
-            band + 1
+            if whole.bands == 1 { "1 band".to_owned() } else { format!("{} bands", whole.bands) }
         )));
     }
     let info = RasterInfo { bands: 1, metadata: whole.metadata.for_bands(&[band]), ..whole.clone() };

@@ -223,7 +223,14 @@ fn split(spec: &str) -> Result<(&str, Selection<'_>)> {
         let shape = Shape::parse(selected).map_err(|error| error.at(format_args!("`{spec}`")))?;
         return Ok((path, Selection { shape: Some(shape), ..Selection::default() }));
     }
-    Ok(number(selected).map_or(whole, |band| (path, Selection { band: Some(band), ..Selection::default() })))
+    match number(selected) {
+        Some(band) => Ok((path, Selection { band: Some(band), ..Selection::default() })),
+        // Nothing of the whole name is there, and of the part before the colon there is.
+        None if std::path::Path::new(path).exists() => Err(Error::usage(format!(
+            "`{spec}`: `{selected}` is no band, which are numbered from 1, nor `page=N`, `overview=N` or `array=NAME`"
+        ))),
+        None => Ok(whole),
+    }
 }
 
 /// The file behind a name with or without a selection.

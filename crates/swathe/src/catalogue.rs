@@ -322,11 +322,17 @@ fn parameters<B>(spec: &Spec<B>, step: &Step, inputs: usize) -> Result<Parameter
     let mut given = Vec::with_capacity(step.parameters.len());
     for (name, text) in &step.parameters {
         let table = spec.parameters.iter().any(|p| p.name == name && p.kind == ParameterKind::Table);
-        let value =
-            if table && Path::new(text).is_file() { read_table(text)? } else { Value::Text(text.clone()) };
+        let is_file = table && (Path::new(text).is_file() || is_path(text));
+        let value = if is_file { read_table(text)? } else { Value::Text(text.clone()) };
         given.push((name.clone(), value));
     }
     Parameters::check(spec.parameters, given)
+}
+
+/// Whether a text is meant for a file rather than for numbers, if none is there.
+fn is_path(text: &str) -> bool {
+    let ending = Path::new(text).extension().and_then(|ending| ending.to_str());
+    text.contains('/') || ending.is_some_and(|ending| ending.starts_with(|first: char| first.is_alphabetic()))
 }
 
 fn read_table(path: &str) -> Result<Value> {
