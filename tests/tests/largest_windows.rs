@@ -54,6 +54,8 @@ const LARGEST: &[Run] = &[
     ("frost", SMALL, &["--size", "101"]),
     ("gamma-map", GRAY, &["--size", "101", "--looks", "auto"]),
     ("gaussian", TINY, &["--sigma", "500"]),
+    ("gaussian", GRAY, &["--sigma", "10000", "--size", "65535"]),
+    ("gaussian", SMALL, &["--sigma", "3", "--size", "65535"]),
     ("gaussian", TINY, &["--sigma", "900", "--size", "2001x4001"]),
     ("hillshade", GRAY, &["--combined"]),
     ("histogram", REAL, &["--bins", "10000"]),
@@ -102,9 +104,7 @@ const LARGEST: &[Run] = &[
 
 /// What is refused on any machine of today, for want of memory.
 const TOO_LARGE: &[Run] = &[
-    ("gaussian", GRAY, &["--sigma", "10000", "--size", "65535"]),
     ("open", GRAY, &["--size", "1023", "--iterations", "1000"]),
-    ("gaussian", SMALL, &["--sigma", "3", "--size", "65535"]),
     ("flow", PAIR, &["--method", "pyrlk", "--levels", "8", "--iterations", "100", "--window", "255"]),
 ];
 
