@@ -68,8 +68,7 @@ fn operator(step: &[String]) -> Result<Step, Error> {
         Some(spec) if name == calc::NAME => calc::step(spec, step, matches_of),
         Some(spec) => parameters(spec, step),
         None => {
-            let scans = swathe::scan::SCANS.iter().map(|spec| spec.name);
-            let like = swathe::like(name, swathe::OPERATORS.iter().map(|spec| spec.name).chain(scans));
+            let like = swathe::like_operator(name);
             Err(Error::usage(format!("there is no operator `{name}`{like}; `swathe operators` lists them")))
         }
     }

@@ -158,6 +158,11 @@ pub fn like<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
     most.map_or_else(String::new, |(_, name)| format!(", but `{name}`"))
 }
 
+/// The same with the names of all operators and scans.
+pub fn like_operator(word: &str) -> String {
+    like(word, OPERATORS.iter().map(|spec| spec.name).chain(SCANS.iter().map(|spec| spec.name)))
+}
+
 impl Catalogue for Formats {
     fn open(&self, input: &Input) -> Result<Box<dyn Source>> {
         let mut options = Options::new(&input.options);
@@ -171,8 +176,7 @@ impl Catalogue for Formats {
             return Err(Error::usage(if self.is_scan(step) {
                 "carries something from row to row, so that it must be the last step".to_owned()
             } else {
-                let names = OPERATORS.iter().map(|spec| spec.name).chain(SCANS.iter().map(|spec| spec.name));
-                let like = like(&step.operator, names);
+                let like = like_operator(&step.operator);
                 format!("there is no such operator{like}; `swathe operators` lists them")
             }));
         };

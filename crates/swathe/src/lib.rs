@@ -39,7 +39,7 @@ use swathe_core::{RasterInfo, Result, Source};
 use swathe_engine::Graph;
 
 pub use batch::{Batch, BatchObserver, BatchReport, SceneOutcome, Status};
-pub use catalogue::{Formats, like};
+pub use catalogue::{Formats, like, like_operator};
 pub use compare::{Comparison, Difference, compare};
 pub use info::{Band, BandStatistics, Info, info};
 pub use inquiry::{Findings, Inquiry};

@@ -1,6 +1,7 @@
 //! `swathe preview INPUT OUT.png`.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use clap::ArgMatches;
 use swathe::{Colours, Error, PreviewOptions, Size, Window};
@@ -18,32 +19,16 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<Done, Error> {
     let place = Path::new(output);
     let overwrite = matches.get_flag("overwrite");
     swathe::refuse_existing(place, overwrite, &[input])?;
-    let numbers = |name: &str| -> Result<Vec<f64>, Error> {
-        let number = |part: &str| {
-            part.trim()
-                .parse::<f64>()
-                .map_err(|_| Error::usage(format!("--{name}: `{part}` is not a number")))
-        };
-        text(name).map_or(Ok(Vec::new()), |text| text.split(',').map(number).collect())
-    };
-    let whole_numbers = |name: &str| -> Result<Vec<u32>, Error> {
-        let number = |part: &str| {
-            part.trim()
-                .parse::<u32>()
-                .map_err(|_| Error::usage(format!("--{name}: `{part}` is not a whole number from 0 on")))
-        };
-        text(name).map_or(Ok(Vec::new()), |text| text.split(',').map(number).collect())
-    };
-    let window = match *whole_numbers("window")?.as_slice() {
+    let window = match *numbers::<u32>(matches, "window", WHOLE)?.as_slice() {
         [] => None,
         [x, y, width, height] => Some(Window::new(x.into(), y.into(), width as usize, height as usize)),
         _ => return Err(Error::usage("--window takes four numbers: X,Y,W,H")),
     };
-    let stretch = match numbers("stretch")?.as_slice() {
-        [low, high] => Some([*low, *high]),
+    let stretch = match *numbers::<f64>(matches, "stretch", "number")?.as_slice() {
+        [low, high] => Some([low, high]),
         _ => return Err(Error::usage("--stretch takes two percentiles: LO,HI")),
     };
-    let bands = whole_numbers("bands")?.into_iter().map(|band| match band as usize {
+    let bands = numbers::<u32>(matches, "bands", WHOLE)?.into_iter().map(|band| match band as usize {
         0 => Err(Error::usage("--bands: bands are numbered from 1")),
         band => Ok(band - 1),
     });
@@ -72,4 +57,17 @@ fn fitted(raster: Size, fit: Size) -> Size {
         (fit.width as f64 / raster.width as f64).min(fit.height as f64 / raster.height as f64).min(1.0);
     let side = |side: usize| ((side as f64 * scale).round() as usize).max(1);
     Size::new(side(raster.width), side(raster.height))
+}
+
+/// What a list of whole numbers holds, in words.
+const WHOLE: &str = "whole number from 0 on";
+
+/// The numbers of an option, none where it was not given; `what` says what each is.
+fn numbers<T: FromStr>(matches: &ArgMatches, name: &str, what: &str) -> Result<Vec<T>, Error> {
+    let number = |part: &str| {
+        let number = part.trim().parse();
+        number.map_err(|_| Error::usage(format!("--{name}: `{part}` is not a {what}")))
+    };
+    let text = matches.get_one::<String>(name);
+    text.map_or(Ok(Vec::new()), |text| text.split(',').map(number).collect())
 }
